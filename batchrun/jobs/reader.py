@@ -1,0 +1,212 @@
+"""The job file on disk: one pass that checks every line and notes where the pending ones begin, then reads on demand.
+
+Streamed: memory grows with the number of ids (to find duplicates) and by 12 bytes a pending item, never with the text.
+The file is read again while the run goes on; a line that is no longer the one that was checked ends the run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from batchrun.errors import Fault, JobFileError, JobFileUnreadable, UsageError
+from batchrun.jobs.job import Job, RequestFlags
+from batchrun.jobs.line import BOM, BadJobLine, is_blank, parse_line
+
+SHOWN_FAULTS = 100  # all of them are counted; a screen of a hundred is as many as anybody mends in one go
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which of the pending items are wanted. `limit` None: all; `only` empty: all ids."""
+
+    limit: int | None = None
+    only: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class PendingLines:
+    """Where the pending lines of one backend begin, their line numbers and checksums, in the order of the file."""
+
+    offsets: array[int] = field(default_factory=lambda: array("Q"))
+    numbers: array[int] = field(default_factory=lambda: array("L"))
+    checksums: array[int] = field(default_factory=lambda: array("L"))
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+
+@dataclass(frozen=True, slots=True)
+class JobFile:
+    """A job file that was read through and found good.
+
+    `total` counts its jobs, `pending` what is to be done now, per backend; `models` the pending items by model.
+    """
+
+    path: Path
+    sha256: str
+    total: int
+    flags: RequestFlags
+    backends: frozenset[str]
+    pending: dict[str, PendingLines]
+    models: dict[str, int]
+
+    @property
+    def pending_count(self) -> int:
+        return sum(len(lines) for lines in self.pending.values())
+
+    def jobs(self, backend: str) -> Iterator[Job]:
+        """The pending jobs of one backend, read as they are asked for.
+
+        Raises:
+            JobFileError: a line changed since it was checked.
+        """
+        lines = self.pending[backend]
+        with open_jobs(self.path) as file:
+            for offset, number, checksum in zip(lines.offsets, lines.numbers, lines.checksums, strict=True):
+                file.seek(offset)
+                line = file.readline()
+                if zlib.crc32(line) != checksum:
+                    remedy = "run it again: nothing that is finished is asked again"
+                    fault = Fault(str(self.path), number, "the file was changed while the run was reading it", remedy)
+                    raise JobFileError([fault], 1)
+                yield parse_line(line, number, self.flags, self.backends)
+
+
+def open_jobs(path: Path) -> BinaryIO:
+    """Open a job file for reading.
+
+    Raises:
+        JobFileUnreadable: missing, a directory, not permitted.
+    """
+    try:
+        return path.open("rb")
+    except FileNotFoundError as exc:
+        raise JobFileUnreadable(f"{path}: there is no such file; check the path, or create it") from exc
+    except IsADirectoryError as exc:
+        raise JobFileUnreadable(f"{path}: is a directory; name the job file in it") from exc
+    except OSError as exc:
+        raise JobFileUnreadable(f"{path}: cannot be read ({exc.strerror}); check its permissions") from exc
+
+
+def check_jobs(
+    path: Path,
+    flags: RequestFlags,
+    backends: frozenset[str],
+    is_pending: Callable[[str, str], bool],
+    selection: Selection = Selection(),
+) -> JobFile:
+    """Read the whole file once, check every line, and note the lines for which `is_pending(id, request)` holds.
+
+    Raises:
+        JobFileUnreadable: the file cannot be opened.
+        JobFileError: some lines are at fault; all faults are counted and the first hundred told.
+        UsageError: `selection.only` names an id that is not in the file.
+    """
+    checker = _Checker(path, flags, backends, is_pending, selection)
+    digest = hashlib.sha256()
+    with open_jobs(path) as file:
+        offset = 0
+        for number, line in enumerate(file, start=1):
+            digest.update(line)
+            checker.take(line, number, offset)
+            offset += len(line)
+    return checker.result(digest.hexdigest())
+
+
+def find_job(path: Path, wanted: str, flags: RequestFlags, backends: frozenset[str]) -> Job | None:
+    """The job with this id, None where the file has none; lines at fault are passed over."""
+    with open_jobs(path) as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                job = parse_line(_without_bom(line, number), number, flags, backends)
+            except BadJobLine:
+                continue
+            if job.id == wanted:
+                return job
+    return None
+
+
+class _Checker:
+    """What one pass over the file has found so far."""
+
+    def __init__(
+        self,
+        path: Path,
+        flags: RequestFlags,
+        backends: frozenset[str],
+        is_pending: Callable[[str, str], bool],
+        selection: Selection,
+    ) -> None:
+        self._path = path
+        self._flags = flags
+        self._backends = backends
+        self._is_pending = is_pending
+        self._selection = selection
+        self._first_line: dict[str, int] = {}
+        self._faults: list[Fault] = []
+        self._fault_count = 0
+        self._pending: dict[str, PendingLines] = {}
+        self._models: dict[str, int] = {}
+
+    def take(self, line: bytes, number: int, offset: int) -> None:
+        bare = _without_bom(line, number)
+        if is_blank(bare):
+            return
+        try:
+            job = parse_line(bare, number, self._flags, self._backends)
+        except BadJobLine as bad:
+            for what, remedy in bad.complaints:
+                self._fault(number, what, remedy)
+            return
+        first = self._first_line.setdefault(job.id, number)
+        if first != number:
+            self._fault(number, f"duplicate id {job.id!r}, first used on line {first}", "make each id unique")
+        elif self._is_wanted(job):
+            self._note(job, bare, offset + len(line) - len(bare))
+
+    def result(self, sha256: str) -> JobFile:
+        if self._fault_count:
+            raise JobFileError(self._faults, self._fault_count)
+        unknown = sorted(self._selection.only - self._first_line.keys())
+        if unknown:
+            raise UsageError(f"--only {unknown[0]}: {self._path} has no item with this id; check the spelling")
+        return JobFile(
+            path=self._path,
+            sha256=sha256,
+            total=len(self._first_line),
+            flags=self._flags,
+            backends=self._backends,
+            pending=self._pending,
+            models=self._models,
+        )
+
+    def _fault(self, number: int, what: str, remedy: str) -> None:
+        self._fault_count += 1
+        if len(self._faults) < SHOWN_FAULTS:
+            self._faults.append(Fault(str(self._path), number, what, remedy))
+
+    def _is_wanted(self, job: Job) -> bool:
+        only, limit = self._selection.only, self._selection.limit
+        if only and job.id not in only:
+            return False
+        if limit is not None and sum(self._models.values()) >= limit:
+            return False
+        return self._is_pending(job.id, job.request)
+
+    def _note(self, job: Job, line: bytes, offset: int) -> None:
+        lines = self._pending.setdefault(job.backend, PendingLines())
+        lines.offsets.append(offset)
+        lines.numbers.append(job.line)
+        lines.checksums.append(zlib.crc32(line))
+        self._models[job.model] = self._models.get(job.model, 0) + 1
+
+
+def _without_bom(line: bytes, number: int) -> bytes:
+    """Editors on Windows put a byte order mark before the first line."""
+    return line.removeprefix(BOM) if number == 1 else line

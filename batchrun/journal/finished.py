@@ -1,0 +1,137 @@
+"""Which jobs are finished, and the rule by which one record outranks another. No files here.
+
+A million ids fit into 200 MB: an id is a key, all else about it are machine numbers in arrays.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from batchrun.journal.record import Checkpoint
+from batchrun.outcome import Status
+
+# After so many runs a transient failure is taken for the item's own: DESIGN's contract on `final`.
+MAX_FAILED_RUNS = 3
+
+
+class Standing(Enum):
+    """What the journal says of a job."""
+
+    PENDING = "pending"  # ask it
+    FINISHED = "finished"  # leave it
+    CHANGED = "changed"  # an answer is there, but to another request under the same id: `--changed` decides
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The record that counts for an id; `result` is offset and length of its result line."""
+
+    status: Status
+    final: bool
+    failed_runs: int
+    result: tuple[int, int]
+
+
+# What `_code` holds: all below _FINAL_FAILURE are answers. Found by the plain words too, for a Status is a str.
+_STATUS = (Status.DONE, Status.INCOMPLETE, Status.REFUSED, Status.FAILED, Status.FAILED)
+_FINAL_FAILURE, _TRANSIENT_FAILURE = 3, 4
+_CODE_OF: dict[tuple[str, bool], int] = {
+    (status, final): _STATUS.index(status) for status in Status for final in (True, False)
+}
+_CODE_OF[Status.FAILED, False] = _TRANSIENT_FAILURE
+
+
+def outranks(record: Checkpoint, other: Checkpoint) -> bool:
+    """Whether `record` counts rather than `other` for the same id: an answer before a failure, else the newer one (C6).
+
+    Newer is what stands later in results.jsonl: a checkpoint that was rebuilt stands at the end of its own file.
+    """
+    return (record.status is not Status.FAILED, record.result[0]) > (other.status is not Status.FAILED, other.result[0])
+
+
+class FinishedIndex:
+    """id -> what is on disk for it, for each request that was made under this id."""
+
+    def __init__(self) -> None:
+        self._slot_of: dict[str, int] = {}
+        self._older: dict[int, int] = {}  # slot -> another slot of the same id, with another request; rare
+        # Only this process compares them, so Python's own 64-bit hash of the fingerprint will do.
+        self._request = array("q")
+        self._code = array("B")
+        self._failed_runs = array("B")
+        self._offset = array("Q")
+        self._length = array("Q")
+
+    def __len__(self) -> int:
+        return len(self._slot_of)
+
+    def __contains__(self, id: str) -> bool:
+        return id in self._slot_of
+
+    def __repr__(self) -> str:
+        return f"<FinishedIndex {len(self)} ids>"
+
+    def add(self, id: str, request: str, status: str, final: bool, offset: int, length: int) -> None:
+        """Take in one record; each only once, for failures are counted. Raises KeyError for a status that is none."""
+        code = _CODE_OF[status, final]
+        key = hash(request)
+        new = len(self._code)
+        slot = self._slot_of.setdefault(id, new)
+        if slot != new:
+            slot = self._find(id, key)
+            if slot is None:
+                self._older[new] = self._slot_of[id]
+                self._slot_of[id] = slot = new
+        if slot == new:
+            self._request.append(key)
+            self._code.append(code)
+            self._failed_runs.append(0)
+            self._offset.append(offset)
+            self._length.append(length)
+        elif _rank(code, offset) > _rank(self._code[slot], self._offset[slot]):
+            self._code[slot], self._offset[slot], self._length[slot] = code, offset, length
+        if code == _TRANSIENT_FAILURE:
+            self._failed_runs[slot] = min(self._failed_runs[slot] + 1, 255)
+
+    def is_finished(self, id: str, request: str) -> bool:
+        """Whether this very request needs no asking."""
+        slot = self._find(id, hash(request))
+        return slot is not None and self._is_over(slot)
+
+    def verdict(self, id: str, request: str) -> Standing:
+        """What is to be done about a job (C3). Of another request only an answer is worth keeping, a failure is not."""
+        if self.is_finished(id, request):
+            return Standing.FINISHED
+        if any(self._code[slot] < _FINAL_FAILURE for slot in self._slots(id)):
+            return Standing.CHANGED
+        return Standing.PENDING
+
+    def entry(self, id: str) -> Finished | None:
+        """The record that counts for `id`, whatever its request."""
+        best = max(self._slots(id), key=lambda slot: _rank(self._code[slot], self._offset[slot]), default=None)
+        if best is None:
+            return None
+        result = (self._offset[best], self._length[best])
+        return Finished(_STATUS[self._code[best]], self._is_over(best), self._failed_runs[best], result)
+
+    def _slots(self, id: str) -> Iterator[int]:
+        slot = self._slot_of.get(id)
+        while slot is not None:
+            yield slot
+            slot = self._older.get(slot)
+
+    def _find(self, id: str, key: int) -> int | None:
+        slot = self._slot_of.get(id)
+        while slot is not None and self._request[slot] != key:
+            slot = self._older.get(slot)
+        return slot
+
+    def _is_over(self, slot: int) -> bool:
+        return self._code[slot] < _TRANSIENT_FAILURE or self._failed_runs[slot] >= MAX_FAILED_RUNS
+
+
+def _rank(code: int, offset: int) -> tuple[bool, int]:
+    return code < _FINAL_FAILURE, offset

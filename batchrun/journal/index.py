@@ -1,0 +1,79 @@
+"""Which state directories this machine has seen, so that `status` and `report` need no argument.
+
+A convenience: nothing is lost with it, so no trouble here is ever an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pwd
+from collections.abc import Iterator
+from pathlib import Path
+
+from batchrun.journal.disk import DISK, Disk, write_all
+from batchrun.journal.state import StateDir
+
+
+def remember(state: StateDir, disk: Disk = DISK) -> str | None:
+    """Note that a run of `state` starts now. Returns why it could not be noted, None where it was."""
+    home = next(_indexes(), None)
+    if home is None:
+        return "cannot note this run for `batchrun status`: no home directory; name the job file there"
+    path = state.path.absolute()
+    # One small file a directory, named by a hash: a path is no file name, and runs that start at once share nothing.
+    note = home / hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = note.with_name(f"{note.name}.{os.getpid()}")
+        fd = disk.open_new(draft)
+        try:
+            _, refusal = write_all(disk, fd, os.fsencode(path))
+        finally:
+            disk.close(fd)
+        if refusal is not None:
+            raise refusal
+        disk.replace(draft, note)
+    except OSError as exc:
+        return f"cannot note this run for `batchrun status`: {home}: {exc.strerror}; name the job file there"
+    return None
+
+
+def newest(cwd: Path) -> StateDir | None:
+    """The state directory whose run started last, by the index; else the newest `*.batchrun` in `cwd`."""
+    noted = [found for index in _indexes() for found in _noted(index)]
+    if not noted:
+        noted = [(_changed(path), StateDir(path)) for path in cwd.glob("*.batchrun") if path.is_dir()]
+    return max(noted, key=lambda found: found[0], default=(0.0, None))[1]
+
+
+def _indexes() -> Iterator[Path]:
+    """Where notes may lie; the first is where they are written. Cron knows no XDG_STATE_HOME, so both are read."""
+    home = Path(os.environ.get("XDG_STATE_HOME", ""))
+    if home.is_absolute():  # the XDG specification: a relative one is to be ignored
+        yield home / "batchrun"
+    try:
+        # Not $HOME: sudo and cron set it to what they like.
+        yield Path(pwd.getpwuid(os.getuid()).pw_dir) / ".local" / "state" / "batchrun"
+    except KeyError:
+        return
+
+
+def _noted(index: Path) -> Iterator[tuple[float, StateDir]]:
+    try:
+        notes = [note for note in index.iterdir() if not note.suffix]
+    except OSError:
+        return
+    for note in notes:
+        try:
+            state = StateDir(Path(os.fsdecode(note.read_bytes())))
+            noted = note.stat().st_mtime
+        except OSError:
+            continue
+        if state.path.is_dir():
+            yield noted, state
+
+
+def _changed(path: Path) -> float:
+    state = StateDir(path)
+    return max((file.stat().st_mtime for file in (state.runs, state.checkpoint) if file.exists()), default=0.0)

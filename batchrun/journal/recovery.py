@@ -1,0 +1,195 @@
+"""What a start does to the files before it appends: refuse what is not ours, mend what is damaged, adopt what was paid.
+
+Under the lock only. Each step leaves a state from which it can be begun again, so a start may be killed anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from batchrun.errors import JournalError
+from batchrun.journal.disk import DISK, Disk
+from batchrun.journal.finished import FinishedIndex
+from batchrun.journal.log import Log, trouble
+from batchrun.journal.mend import cut_tail, rebuild, renew_if_distrusted
+from batchrun.journal.record import (
+    BadLine,
+    Checkpoint,
+    Header,
+    Kind,
+    checkpoint_from_result,
+    checkpoint_line,
+    decode_header,
+    encode_header,
+    is_header,
+    is_sealed,
+    magic,
+    parse,
+)
+from batchrun.journal.scan import scan
+from batchrun.journal.state import StateDir
+from batchrun.journal.survey import Stretches, Survey, Surveyor
+
+_HEAD = 1 << 16  # a header is some 200 bytes
+_ADOPTED_AT_ONCE = 1_000  # lines; a lost checkpoint.jsonl is rebuilt in bounded memory
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Both files, whole, durable and open for the next line. `notices` are sentences for the operator."""
+
+    results: Log
+    checkpoints: Log
+    finished: FinishedIndex
+    notices: list[str] = field(default_factory=list)
+
+
+def recover(state: StateDir, header: Header, disk: Disk = DISK) -> Recovered:
+    """Make the files of `state` ready for appending; new ones begin with `header`.
+
+    Raises JournalError for a foreign file, and where the disk refuses.
+    """
+    notices: list[str] = []
+    for path, kind in ((state.results, Kind.RESULTS), (state.checkpoint, Kind.CHECKPOINT)):
+        _refuse_foreign(path, kind)
+        if renew_if_distrusted(path, disk):
+            notices.append(f"{path.name}: written anew, because an fsync of it had failed")
+    survey = _survey(state, header, disk, notices)
+    with ExitStack() as opened:
+        results = opened.enter_context(closing(Log.open(state.results, disk)))
+        checkpoints = opened.enter_context(closing(Log.open(state.checkpoint, disk)))
+        # What a killed run left in the page cache is about to be relied on: durable first (C5).
+        results.sync()
+        _cut(checkpoints, survey.damage.tail, disk, notices)
+        _begin(checkpoints, Kind.CHECKPOINT, header)
+        damage = _adopt(state, survey, checkpoints, notices)
+        _cut(results, damage.tail, disk, notices)
+        _begin(results, Kind.RESULTS, header)
+        opened.pop_all()
+    return Recovered(results, checkpoints, survey.finished, notices)
+
+
+def _refuse_foreign(path: Path, kind: Kind) -> None:
+    """Raises JournalError where the file is somebody else's. A damaged header is ours as long as anything else is."""
+    try:
+        if not path.exists():
+            return
+        with path.open("rb") as file:
+            head = file.readline(_HEAD)
+        if is_sealed(head) and is_header(head):
+            decode_header(head, kind)
+            return
+        # A header that a power cut tore, or turned into NULs.
+        written = head.rstrip(b"\0")
+        if written.startswith(magic(kind)) or magic(kind).startswith(written):
+            return
+        if any(is_sound for _, _, is_sound in scan(path)):
+            return
+    except BadLine as exc:
+        raise _foreign(path, str(exc)) from exc
+    except OSError as exc:
+        raise trouble(path, "read it", exc) from exc
+    raise _foreign(path, "no line in it is ours")
+
+
+def _foreign(path: Path, why: str) -> JournalError:
+    return JournalError(
+        f"{path}: not a file of this batchrun ({why}), and it was left untouched; "
+        "move it away or give another place with --state DIR"
+    )
+
+
+def _survey(state: StateDir, header: Header, disk: Disk, notices: list[str]) -> Survey:
+    """What checkpoint.jsonl holds; where more than its end is damaged it is rebuilt before."""
+    try:
+        quick = Surveyor(state)
+        _exhaust(quick.pieces())
+        if not quick.survey.needs_rebuilding and quick.vouches_for_newest():
+            return quick.survey
+        _rebuild(state, quick.survey.header or encode_header(Kind.CHECKPOINT, header), disk, notices)
+        # The new file is taken on no other terms than any file.
+        again = Surveyor(state)
+        _exhaust(again.pieces())
+        return again.survey
+    except OSError as exc:
+        raise trouble(state.checkpoint, "read it", exc) from exc
+
+
+def _exhaust(pieces: Iterable[object]) -> None:
+    for _ in pieces:
+        pass
+
+
+def _rebuild(state: StateDir, first: bytes, disk: Disk, notices: list[str]) -> None:
+    thorough = Surveyor(state, is_thorough=True)
+    records = ((data, counts) for data, counts in thorough.pieces() if not (counts and is_header(data)))
+    aside = rebuild(state.checkpoint, first, records, disk)
+    rejected = thorough.survey.rejected
+    lost = f"; {rejected} of its records have no valid result: those items are asked again" if rejected else ""
+    kept = f"; {aside.size} bytes that do not count are kept in {aside.path.name}" if aside.path else ""
+    notices.append(f"{state.checkpoint.name}: was damaged and has been rebuilt{lost}{kept}")
+
+
+def _cut(log: Log, start: int, disk: Disk, notices: list[str]) -> None:
+    size = log.size - start
+    if kept := cut_tail(log, start, disk):
+        notices.append(f"{log.path.name}: a torn end of {size} bytes was cut off and is kept in {kept.name}")
+
+
+def _begin(log: Log, kind: Kind, header: Header) -> None:
+    """Give an empty file its header (C2), and make durable what stands there."""
+    if log.size == 0:
+        log.append(encode_header(kind, header))
+    log.sync()
+
+
+def _adopt(state: StateDir, survey: Survey, checkpoints: Log, notices: list[str]) -> Stretches:
+    """Write a checkpoint for each result that lacks one: it is paid (C6). Returns what is damaged in results.jsonl."""
+    damage = Stretches()
+    waiting: list[bytes] = []
+    adopted = 0
+    for orphan in _orphans(state, survey, damage):
+        offset, length = orphan.result
+        survey.finished.add(orphan.id, orphan.request, orphan.status, orphan.final, offset, length)
+        waiting.append(checkpoint_line(orphan))
+        adopted += 1
+        if len(waiting) == _ADOPTED_AT_ONCE:
+            checkpoints.append(b"".join(waiting))
+            waiting.clear()
+    if adopted:
+        checkpoints.append(b"".join(waiting))
+        checkpoints.sync()
+        notices.append(f"{state.results.name}: {adopted} answers without a checkpoint were adopted")
+    if middle := damage.in_the_middle:
+        size = sum(end - start for start, end in middle)
+        notices.append(
+            f"{state.results.name}: {size} damaged bytes in {len(middle)} places, the first at offset {middle[0][0]}; "
+            "they stay where they are, and what they held is asked again"
+        )
+    return damage
+
+
+def _orphans(state: StateDir, survey: Survey, damage: Stretches) -> Iterator[Checkpoint]:
+    """The results that no checkpoint claims; what is no result is noted in `damage`."""
+    try:
+        size = state.results.stat().st_size
+        # Whatever the holes show, only damage that reaches this far is an end that may be cut.
+        damage.note(size, 0, counts=True)
+        for start, end in survey.claims.holes(size):
+            for offset, data, is_sound in scan(state.results, start, None if end == size else end):
+                orphan = _rebuilt(data, offset) if is_sound else None
+                damage.note(offset, len(data), counts=orphan is not None or (is_sound and is_header(data)))
+                if orphan is not None:
+                    yield orphan
+    except OSError as exc:
+        raise trouble(state.results, "read it", exc) from exc
+
+
+def _rebuilt(line: bytes, offset: int) -> Checkpoint | None:
+    try:
+        return checkpoint_from_result(parse(line), offset, len(line))
+    except BadLine:
+        return None

@@ -1,0 +1,65 @@
+"""The lines of one file of the journal, in order and in bounded memory (C16): which bytes are lines, which are damage.
+
+What a line means is not known here. Splits at newlines only (C13); nothing is changed (C15).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from batchrun.journal.record import is_sealed
+
+# The offset, the bytes, and whether they are a line whose CRC fits (False: they are damage). A tuple, not a class: a
+# large file has a million of them, and an object for each would be felt at every start.
+Piece = tuple[int, bytes, bool]
+
+# A result of this size cannot have come over the wire; it keeps a file of NULs out of memory.
+_MAX_LINE = 256 << 20
+_BLOCK = 1 << 20
+
+_BEGIN = re.compile(rb'\{"(?:id|batchrun|event)":')
+_SEAL = re.compile(rb',"crc":"[0-9a-f]{8}"\}\n?')
+# How often a damaged stretch is read again in the search for whole lines inside it; forged bytes could ask for more.
+_SALVAGE_PASSES = 20
+
+
+def scan(path: Path, start: int = 0, end: int | None = None) -> Iterator[Piece]:
+    """The pieces of the file from `start`, up to `end` or to where the file ends now. Together they are all its bytes.
+
+    A last line without its newline is damage, even where its CRC fits (C4): it was never acknowledged.
+    Raises OSError.
+    """
+    with path.open("rb", buffering=_BLOCK) as file:
+        file.seek(start)
+        offset = start
+        while line := file.readline(_MAX_LINE if end is None else min(_MAX_LINE, end - offset)):
+            is_whole = line[-1] == 0x0A
+            if is_whole and is_sealed(line):
+                yield offset, line, True
+            elif is_whole or end is not None:
+                yield from salvage(offset, line)
+            else:
+                yield offset, line, False
+            offset += len(line)
+
+
+def salvage(offset: int, line: bytes) -> Iterator[Piece]:
+    """The pieces of one damaged line: whole lines that were glued to a stub, to each other or to foreign bytes (C8)."""
+    done = 0
+    budget = _SALVAGE_PASSES * len(line)
+    for seal in _SEAL.finditer(line):
+        for begin in _BEGIN.finditer(line, done, seal.start()):
+            budget -= seal.end() - begin.start()
+            if budget < 0:
+                break
+            whole = line[begin.start() : seal.end()]
+            if is_sealed(whole):
+                if begin.start() > done:
+                    yield offset + done, line[done : begin.start()], False
+                yield offset + begin.start(), whole, True
+                done = seal.end()
+                break
+    if done < len(line):
+        yield offset + done, line[done:], False

@@ -1,0 +1,45 @@
+"""status.json, which a run replaces and everyone may read: one whole object, never the truth. The log is that."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import orjson
+
+from batchrun.journal.disk import DISK, Disk, write_all
+from batchrun.journal.record import to_json
+from batchrun.journal.state import StateDir
+
+
+def write_snapshot(state: StateDir, snapshot: dict[str, Any], disk: Disk = DISK) -> str | None:
+    """Replace status.json. The caller holds the lock. Returns why it could not be written, None where it was.
+
+    Not made durable: after a power cut the next run writes another within seconds, and an fsync each time would wake
+    the disk all night. Nor is a failure an error: no answer depends on it, and a disk that stays full stops the run
+    at its next commit.
+    """
+    draft = state.status.with_name(state.status.name + ".new")
+    try:
+        fd = disk.open_new(draft)
+        try:
+            _, refusal = write_all(disk, fd, to_json(snapshot) + b"\n")
+        finally:
+            disk.close(fd)
+        if refusal is not None:
+            raise refusal
+        disk.replace(draft, state.status)
+    except OSError as exc:
+        with suppress(OSError):
+            disk.remove(draft)
+        return f"{state.status}: cannot write it: {exc.strerror}"
+    return None
+
+
+def read_snapshot(state: StateDir) -> dict[str, Any] | None:
+    """The last snapshot; None where there is none that can be read."""
+    try:
+        snapshot = orjson.loads(state.status.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return snapshot if isinstance(snapshot, dict) else None

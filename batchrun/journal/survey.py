@@ -1,0 +1,116 @@
+"""One pass over checkpoint.jsonl at a start: what is finished, what is damaged, which results have no checkpoint.
+
+Reads only; what is done about it is decided in `recovery`. Memory grows with ids and with stretches of damage (C16).
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from batchrun.journal.finished import FinishedIndex
+from batchrun.journal.reader import result_at
+from batchrun.journal.record import BadLine, is_header, parse
+from batchrun.journal.scan import scan
+from batchrun.journal.state import StateDir
+
+# How much of the newest results a start reads again: what a power cut can have harmed is at the end. All of them would
+# be gigabytes each night; 64 MB take 0.1 s.
+_SAMPLE_RECORDS = 1_000
+_SAMPLE_BYTES = 64 << 20
+
+
+class Claims:
+    """Which bytes of results.jsonl belong to a checkpoint.
+
+    Checkpoints are written in the order of their results, so the claims follow one another; what is left out is a
+    hole, in which a result without its checkpoint may stand (C6).
+    """
+
+    def __init__(self) -> None:
+        self._edge = 0
+        self._holes: dict[int, int] = {}  # start -> end
+
+    def claim(self, offset: int, length: int) -> bool:
+        """Whether these bytes were unclaimed until now; False is a record that was counted already."""
+        end = offset + length
+        if offset >= self._edge:
+            if offset > self._edge:
+                self._holes[self._edge] = offset
+            self._edge = end
+            return True
+        start = offset if offset in self._holes else self._hole_around(offset)
+        if start is None or end > self._holes[start]:
+            return False
+        hole_end = self._holes.pop(start)
+        if start < offset:
+            self._holes[start] = offset
+        if end < hole_end:
+            self._holes[end] = hole_end
+        return True
+
+    def holes(self, size: int) -> list[tuple[int, int]]:
+        """The unclaimed stretches of a file of `size` bytes, as start and end, in order."""
+        tail = [(self._edge, size)] if self._edge < size else []
+        return sorted(self._holes.items()) + tail
+
+    def _hole_around(self, offset: int) -> int | None:
+        return next((start for start, end in self._holes.items() if start < offset < end), None)
+
+
+class Stretches:
+    """Which stretches (start, end) of a file of `size` bytes count for nothing; noted in the order of the file."""
+
+    def __init__(self, size: int) -> None:
+        self._all: list[tuple[int, int]] = []
+        self._size = size
+
+    def note(self, offset: int, length: int) -> None:
+        end = offset + length
+        if self._all and self._all[-1][1] == offset:
+            offset, _ = self._all.pop()
+        self._all.append((offset, end))
+
+    @property
+    def tail(self) -> int:
+        """Where the stretch at the end of the file begins; the size of the file where there is none."""
+        return self._all[-1][0] if self._all and self._all[-1][1] >= self._size else self._size
+
+    @property
+    def in_the_middle(self) -> list[tuple[int, int]]:
+        return [stretch for stretch in self._all if stretch[1] < self._size]
+
+
+class Survey:
+    """What checkpoint.jsonl holds, record by record.
+
+    With `is_thorough` each result is read and checked as well, which takes as long as reading results.jsonl.
+    """
+
+    def __init__(self, state: StateDir, is_thorough: bool = False) -> None:
+        self.finished = FinishedIndex()
+        self.claims = Claims()
+        self.damage = Stretches(_size_of(state.checkpoint))
+        self.header: bytes | None = None
+        self.rejected = 0  # checkpoints without a valid result: asked again
+        self._newest: deque[tuple[str, int, int]] = deque(maxlen=_SAMPLE_RECORDS)
+        self._state = state
+        self._results_size = _size_of(state.results)
+        self._is_thorough = is_thorough
+
+    def pieces(self) -> Iterator[tuple[bytes, bool]]:
+        """Go over the file: its bytes piece by piece, and whether each counts. To be exhausted. Raises OSError."""
+        if not self._state.checkpoint.exists():
+            return
+        with _opened(self._state.results) as fd:
+            for offset, data, is_sound in scan(self._state.checkpoint):
+                if is_sound and (is_header(data) or self._takes(data, fd)):
+
+    @property
+    def needs_rebuilding(self) -> bool:
+        """Whether more is wrong than a torn end."""
+        is_headless = self.header is None and self.damage.tail > 0
+        return bool(self.damage.in_the_middle) or self.rejected > 0 or is_headless

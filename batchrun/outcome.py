@@ -1,0 +1,70 @@
+"""How a job ended, as a frozen value: made by the engine, kept by the journal, told by the report.
+
+No reading, writing or deciding here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    """The four ways in which a job can be finished."""
+
+    DONE = "done"
+    INCOMPLETE = "incomplete"  # max_tokens, context window
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What one attempt cost, in seconds unless said otherwise.
+
+    `cpu` is the item's own CPU time, `cores` that over `wall`; `loop_cores` is the CPU time of the event-loop
+    thread over the same wall, whoever used it. `ttft` (time to first token) is None where nothing was streamed.
+    """
+
+    wall: float = 0.0
+    cpu: float = 0.0
+    cores: float = 0.0
+    loop_cores: float = 0.0
+    tokens: int = 0
+    tok_s: float = 0.0
+    ttft: float | None = None
+    chunks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of one job.
+
+    `measure` is that of the attempt which gave the answer (of the last one where none did); `elapsed` (seconds
+    from admission to the end) and `wasted_tokens` cover all attempts. `retried` counts the attempts that failed, by
+    cause; `flags` names what was odd and accepted. `started` and `finished` are UTC, RFC 3339 with milliseconds.
+    `final` is False for a failure that the next run asks again.
+    """
+
+    id: str
+    status: Status
+    final: bool
+    measure: Measure
+    attempts: int
+    elapsed: float
+    wasted_tokens: int
+    backend: str
+    model: str
+    request: str
+    started: str
+    finished: str
+    stop_reason: str | None = None
+    error: dict[str, Any] | None = None
+    cost_usd: float | None = None
+    retried: dict[str, int] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    text: str = ""
+    content: list[dict[str, Any]] = field(default_factory=list)
+    usage: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] | None = None

@@ -1,0 +1,79 @@
+"""The seam to whoever answers: what a provider offers, and the values that cross it.
+
+A provider turns a request into bytes of an answer, and its library's exceptions into `AttemptFailed`. It does not retry,
+decode or measure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class BackendConfig:
+    """A named provider. `base_url` and `key_file` None: what the SDK resolves. `simulated`: the embedded provider, which
+    takes any key; a real one is never sent to it. `insecure_http`: a key may travel unencrypted, not only on loopback."""
+
+    name: str = "claude"
+    base_url: str | None = None
+    key_file: Path | None = None
+    simulated: bool = False
+    insecure_http: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is sent: the body as the job has it (without `stream`), and whether a stream is asked for."""
+
+    body: dict[str, Any]
+    stream: bool = True
+
+
+class ConnectionWatch(Protocol):
+    """Told of the connection's beginnings, so that the first-byte clock does not run while one is being made."""
+
+    def connecting(self) -> None: ...
+
+    def connected(self) -> None: ...
+
+
+class Reply(Protocol):
+    """An answer with status 200 whose body is still on the wire."""
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether server-sent events come; else the body is one JSON document (by its content type)."""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes.
+
+        Raises:
+            AttemptFailed: the connection broke.
+        """
+
+    def pace(self, seconds: float) -> None:
+        """From now on wake up at most once per so many seconds; meanwhile the bytes wait in the kernel. 0: at once."""
+
+
+class Provider(Protocol):
+    """One backend's way of asking."""
+
+    @property
+    def base_url(self) -> str: ...
+
+    @property
+    def credential(self) -> str:
+        """The kind of credential, for people; never its value."""
+
+    def open(self, request: Request, connect_timeout: float, watch: ConnectionWatch) -> AbstractAsyncContextManager[Reply]:
+        """Send a request. Leaving the context closes what is open; a cancelled request leaks no connection.
+
+        Raises:
+            AttemptFailed: anything but a 200.
+        """
+
+    async def close(self) -> None: ...

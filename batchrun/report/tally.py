@@ -1,0 +1,236 @@
+"""What one pass over the checkpoint lines leaves behind. Pure: lines in, figures out.
+
+A million lines must fit: an id is a key, all else about it are machine numbers in arrays, and of names and messages
+only a few of each kind are kept. Which line counts for an id is the journal's rule (C6): an answer before a failure,
+else the newer one, and newer is what stands later in results.jsonl.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import compress
+
+from batchrun.journal.finished import MAX_FAILED_RUNS
+from batchrun.journal.record import Checkpoint
+from batchrun.outcome import Status
+from batchrun.report.examples import Example, Largest, Newest
+from batchrun.report.spread import Spread, spread
+
+PINNED_CORES = 0.9  # the articles': above it our receive side is the bottleneck ...
+NETWORK_CORES = 0.3  # ... and below it the network and the provider set the pace
+
+# How an item stands; from _FAILED on it has no answer, _AGAIN is a failure that the next run asks again.
+_DONE, _INCOMPLETE, _REFUSED, _FAILED, _AGAIN = range(5)
+_CODES = {Status.DONE: _DONE, Status.INCOMPLETE: _INCOMPLETE, Status.REFUSED: _REFUSED}
+# Whether its line is of this night, and answered then.
+_EARLIER, _TONIGHT, _ANSWERED = range(3)
+# What is kept of each item: four small marks ...
+_MARKS = 4
+_CODE, _NIGHT, _FAILED_RUNS, _CAUSE = range(_MARKS)
+# ... and five figures.
+_FIGURES = 5
+_WALL, _TTFT, _TOK_S, _ELAPSED, _LOOP_CORES = range(_FIGURES)
+_NONE = -1.0  # a figure that the item does not have: nothing was streamed
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Items by how they stand; `again` says how many of the `failed` the next run asks again."""
+
+    done: int = 0
+    incomplete: int = 0
+    refused: int = 0
+    failed: int = 0
+    again: int = 0
+
+    @property
+    def finished(self) -> int:
+        return self.done + self.incomplete + self.refused + self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """The event loop's share of a core during the night's items: how many saw it pinned, how many nearly idle."""
+
+    items: int
+    pinned: int
+    network: int
+    p50: float
+    max: float
+
+
+class Tally:
+    """`since` is a stamp. Lines that finished then or later are of the night: only they enter sums and figures, while
+    the standing of an item, and why it failed, are told whenever that was."""
+
+    def __init__(self, since: str) -> None:
+        self.since = since
+        self.tokens = 0
+        self.wasted_tokens = 0
+        self.retried: Counter[str] = Counter()
+        self.retried_items = 0
+        self.flags: Counter[str] = Counter()
+        self.cost_usd = 0.0
+        self.priced = 0
+        self.slowest = Largest(0.0)
+        self.most_attempts = Largest(1.0)
+        self.culprits = Largest(0.0)
+        self.kinds = Newest()
+        self._slot_of: dict[str, int] = {}
+        self._offset = array("Q")
+        self._marks = array("B")
+        self._figures = array("d")
+        self._causes: list[str] = [""]
+
+    def __repr__(self) -> str:
+        return f"<Tally {len(self._slot_of)} items since {self.since}>"
+
+    def take(self, lines: Iterable[Checkpoint]) -> None:
+        slot_of, offsets, since = self._slot_of, self._offset, self.since
+        for line in lines:
+            offset = line.result[0]
+            code = _CODES.get(line.status, _FAILED if line.final else _AGAIN)
+            slot = slot_of.get(line.id)
+            is_tonight = line.finished >= since
+            if slot is None:
+                slot = slot_of[line.id] = len(offsets)
+                offsets.append(offset)
+                self._marks.extend(self._marks_of(line, code, is_tonight, 0))
+                self._figures.extend(_figures_of(line))
+            else:
+                self._replace(slot, line, code, is_tonight)
+            if code != _DONE:
+                self._keep(line, slot)
+            if is_tonight:
+                self._sum(line, slot)
+
+    def counts(self, example: Example) -> bool:
+        """Whether the line behind an example is the one that counts for its id."""
+        return self._offset[example.slot] == example.offset
+
+    def totals(self) -> Totals:
+        """All items, whenever they finished."""
+        return self._totals(self._column(_CODE), self._column(_FAILED_RUNS))
+
+    def night(self) -> Totals:
+        """The items whose line is of this night."""
+        tonight = self._column(_NIGHT)
+        codes, runs = self._column(_CODE), self._column(_FAILED_RUNS)
+        return self._totals(array("B", compress(codes, tonight)), array("B", compress(runs, tonight)))
+
+    def causes(self) -> Counter[str]:
+        """The items that stand as failed, by cause."""
+        places = Counter(self._column(_CAUSE))
+        return Counter({self._causes[place]: number for place, number in places.items() if place})
+
+    def wall(self) -> Spread | None:
+        return spread(self._answered(_WALL))
+
+    def ttft(self) -> Spread | None:
+        return spread(array("d", (seconds for seconds in self._answered(_TTFT) if seconds >= 0)))
+
+    def tok_s(self) -> Spread | None:
+        return spread(array("d", (speed for speed in self._answered(_TOK_S) if speed > 0)))
+
+    def elapsed(self) -> Spread | None:
+        return spread(self._answered(_ELAPSED))
+
+    def loop(self) -> Loop | None:
+        """None where no item of the night has been measured."""
+        cores = array("d", compress(self._figures[_LOOP_CORES::_FIGURES], self._column(_NIGHT)))
+        whole = spread(cores)
+        if whole is None:
+            return None
+        pinned = sum(share > PINNED_CORES for share in cores)
+        network = sum(share < NETWORK_CORES for share in cores)
+        return Loop(whole.n, pinned, network, whole.p50, whole.max)
+
+    def _replace(self, slot: int, line: Checkpoint, code: int, is_tonight: bool) -> None:
+        first = slot * _MARKS
+        runs, known = self._marks[first + _FAILED_RUNS], self._marks[first + _CODE]
+        rank, known_rank = (code < _FAILED, line.result[0]), (known < _FAILED, self._offset[slot])
+        if rank > known_rank:
+            self._offset[slot] = line.result[0]
+            self._marks[first : first + _MARKS] = array("B", self._marks_of(line, code, is_tonight, runs))
+            self._figures[slot * _FIGURES : (slot + 1) * _FIGURES] = array("d", _figures_of(line))
+        elif code == _AGAIN:
+            self._marks[first + _FAILED_RUNS] = min(runs + 1, 255)
+
+    def _marks_of(self, line: Checkpoint, code: int, is_tonight: bool, failed_runs: int) -> tuple[int, int, int, int]:
+        night = _EARLIER if not is_tonight else _ANSWERED if code < _FAILED else _TONIGHT
+        if code < _FAILED:
+            return code, night, failed_runs, 0
+        return code, night, min(failed_runs + (code == _AGAIN), 255), self._place_of(cause_of(line))
+
+    def _place_of(self, cause: str) -> int:
+        if cause not in self._causes:
+            # A place is one byte. A file with more causes than that is not ours; its rest shares the last place.
+            if len(self._causes) == 255:
+                return 254
+            self._causes.append(cause)
+        return self._causes.index(cause)
+
+    def _keep(self, line: Checkpoint, slot: int) -> None:
+        if line.status is Status.FAILED:
+            message = "" if line.error is None else str(line.error.get("message") or "")
+            self.kinds.take(cause_of(line), Example(0.0, line.id, message, slot, line.result[0]))
+        else:
+            self.kinds.take(line.status, Example(0.0, line.id, line.stop_reason or "", slot, line.result[0]))
+
+    def _sum(self, line: Checkpoint, slot: int) -> None:
+        self.tokens += line.tokens
+        self.wasted_tokens += line.wasted_tokens
+        if line.cost_usd is not None:
+            self.cost_usd += line.cost_usd
+            self.priced += 1
+        if line.retried:
+            self.retried_items += 1
+            self.retried.update(line.retried)
+        if line.flags:
+            self.flags.update(line.flags)
+            for flag in line.flags:
+                self.kinds.take(f"flag {flag}", Example(0.0, line.id, flag, slot, line.result[0]))
+        if line.elapsed > self.slowest.floor:
+            self.slowest.take(Example(line.elapsed, line.id, str(line.attempts), slot, line.result[0]))
+        if line.attempts > self.most_attempts.floor:
+            told = ", ".join(f"{cause} {number}" for cause, number in line.retried.items())
+            self.most_attempts.take(Example(line.attempts, line.id, told, slot, line.result[0]))
+        if line.loop_cores > PINNED_CORES and line.cores > self.culprits.floor:
+            self.culprits.take(Example(line.cores, line.id, "", slot, line.result[0]))
+
+    def _column(self, mark: int) -> array[int]:
+        return self._marks[mark::_MARKS]
+
+    def _answered(self, figure: int) -> array[float]:
+        answered = self._column(_NIGHT).tobytes().translate(_ONLY_ANSWERED)
+        return array("d", compress(self._figures[figure::_FIGURES], answered))
+
+    @staticmethod
+    def _totals(codes: array[int], failed_runs: array[int]) -> Totals:
+        again = 0
+        if codes.count(_AGAIN):
+            standing = zip(codes, failed_runs, strict=True)
+            again = sum(code == _AGAIN and runs < MAX_FAILED_RUNS for code, runs in standing)
+        return Totals(
+            done=codes.count(_DONE),
+            incomplete=codes.count(_INCOMPLETE),
+            refused=codes.count(_REFUSED),
+            failed=codes.count(_FAILED) + codes.count(_AGAIN),
+            again=again,
+        )
+
+
+_ONLY_ANSWERED = bytes(byte == _ANSWERED for byte in range(256))
+
+
+def cause_of(line: Checkpoint) -> str:
+    """Why an item failed; a line without a cause was not written by us, and is told as unknown."""
+    return str((line.error or {}).get("cause") or "unknown")
+
+
+def _figures_of(line: Checkpoint) -> tuple[float, ...]:
+    ttft = _NONE if line.ttft is None else line.ttft
+    return line.wall, ttft, line.tok_s, line.elapsed, line.loop_cores

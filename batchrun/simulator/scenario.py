@@ -1,0 +1,113 @@
+"""The kind of night that the simulator plays: its pace and the rates of its faults. What a fault does is elsewhere."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from batchrun.errors import ConfigError
+
+_SHARES = ("rate_429", "rate_529", "rate_500", "rate_drop", "rate_silence", "rate_slow", "jitter")
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Pace and faults. Times are in seconds; a rate is the share of requests, 0 to 1, that suffer the fault.
+
+    `tokens_per_second` 0 means no pace: all events at once. `jitter` is the share by which a gap between two tokens
+    may be shorter or longer. A slow answer takes `slow_factor` times as long. The default pace is that of a small
+    current model. An impossible value raises ConfigError.
+    """
+
+    seed: int = 0
+    rate_429: float = 0.0
+    rate_529: float = 0.0
+    rate_500: float = 0.0
+    rate_drop: float = 0.0
+    rate_silence: float = 0.0
+    rate_slow: float = 0.0
+    ttft: float = 0.3
+    tokens_per_second: float = 80.0
+    retry_after: float = 1.0
+    slow_factor: float = 10.0
+    jitter: float = 0.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if trouble := _trouble(field.name, getattr(self, field.name)):
+                raise ConfigError(f"scenario: {trouble}")
+        total = sum(getattr(self, name) for name in _SHARES if name.startswith("rate_"))
+        if total > 1 + 1e-9:
+            raise ConfigError(
+                f"scenario: the rates add up to {total:g}: lower some so that they are at most 1 together"
+            )
+
+    @property
+    def gap_seconds(self) -> float:
+        """The time from one token to the next."""
+        return 1 / self.tokens_per_second if self.tokens_per_second else 0.0
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> Scenario:
+        """A scenario by its name, else from a TOML or JSON file. ConfigError says what is wrong with it."""
+        named = NAMED.get(str(name_or_path))
+        if named is not None:
+            return named
+        path = Path(name_or_path)
+        if path.suffix not in (".toml", ".json"):
+            raise ConfigError(
+                f"scenario {str(name_or_path)!r} is unknown: "
+                f"use one of {', '.join(NAMED)}, or the path of a .toml or .json file"
+            )
+        try:
+            return cls(**_known(_read(path)))
+        except ConfigError as exc:
+            raise ConfigError(f"{path}: {exc}") from exc
+
+
+def _trouble(name: str, value: object) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return f"{name} is {value!r}: give a number"
+    if name == "seed":
+        return None if isinstance(value, int) else f"seed is {value!r}: give a whole number"
+    if name in _SHARES:
+        return None if 0 <= value <= 1 else f"{name} is {value!r}: give a share from 0 to 1"
+    if name == "slow_factor":
+        return None if value >= 1 else f"slow_factor is {value!r}: give 1 or more"
+    return None if value >= 0 else f"{name} is {value!r}: give 0 or more"
+
+
+def _known(settings: dict[str, Any]) -> dict[str, Any]:
+    names = [field.name for field in fields(Scenario)]
+    unknown = [name for name in settings if name not in names]
+    if unknown:
+        raise ConfigError(f"scenario: there is no {unknown[0]!r}: the names are {', '.join(names)}")
+    return settings
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        settings = orjson.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except OSError as exc:
+        raise ConfigError(f"cannot be read ({exc.strerror}): check the path of the scenario") from exc
+    except ValueError as exc:
+        raise ConfigError(f"is not {path.suffix[1:].upper()} in UTF-8 ({exc}): mend it there") from exc
+    if not isinstance(settings, dict):
+        raise ConfigError("is not a JSON object: give an object of scenario settings")
+    return settings
+
+
+NAMED: dict[str, Scenario] = {
+    "calm": Scenario(),
+    "instant": Scenario(ttft=0.0, tokens_per_second=0.0),
+    "rough": Scenario(rate_429=0.10, rate_529=0.05, rate_drop=0.05, rate_silence=0.03),
+    "storm": Scenario(
+        rate_429=0.25, rate_529=0.15, rate_500=0.05, rate_drop=0.10, rate_silence=0.05, rate_slow=0.05, jitter=0.5
+    ),
+}

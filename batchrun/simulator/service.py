@@ -1,0 +1,205 @@
+"""What happens to a request: routed, checked, given its fault and its answer. No sockets here."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
+
+import orjson
+
+from batchrun.simulator.answers import answer_for
+from batchrun.simulator.api_error import ApiError, error_of
+from batchrun.simulator.checks import check_count, check_headers, check_message, check_model
+from batchrun.simulator.directives import directives_in
+from batchrun.simulator.faults import Fault, FaultKind, fault_of
+from batchrun.simulator.models import model_facts, model_page
+from batchrun.simulator.request import input_tokens, prompt_of, request_hash, system_tokens
+from batchrun.simulator.request_log import RequestLog
+from batchrun.simulator.scenario import Scenario
+from batchrun.simulator.script import Ending, Part, Script, answer_script, error_script, json_script
+from batchrun.simulator.stats import Stats
+
+# The API's own limit for a Messages request.
+MAX_BODY_BYTES = 32 * 1024 * 1024
+
+_MESSAGES, _COUNT, _MODELS, _STATS = "/v1/messages", "/v1/messages/count_tokens", "/v1/models", "/_simulator/stats"
+
+# What a refused organization is told about its limits; only `remaining` and `reset` mean something here.
+_SIMULATED_LIMITS = {"requests": 1000, "tokens": 500_000, "input-tokens": 400_000, "output-tokens": 100_000}
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request as it came; header names are in lower case. `body` is empty where it was `too_large` to keep."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    too_large: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the log tells of one message request."""
+
+    request: str | None
+    seen: int
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request and the script that answers it; `entry` is None for requests that are not logged."""
+
+    script: Script
+    entry: Entry | None = None
+
+
+class Service:
+    """Answers requests, and remembers how often it saw each message request: 100 bytes for each different one."""
+
+    def __init__(self, scenario: Scenario, log: RequestLog, stats: Stats) -> None:
+        self.stats = stats
+        self._scenario = scenario
+        self._log = log
+        self._seen: dict[str, int] = {}
+        self._request_ids = count(1)
+        # Request ids of two simulators must not be confused in one log.
+        self._request_id_head = f"req_{os.getpid():06x}{int(time.time()):08x}"
+        self._routes: dict[str, tuple[str, Callable[[HttpRequest, str], Exchange]]] = {
+            _MESSAGES: ("POST", self._message),
+            _COUNT: ("POST", self._count_tokens),
+            _MODELS: ("GET", self._models),
+        }
+
+    def __repr__(self) -> str:
+        return f"<Service {self.stats.requests} requests, {self.stats.in_flight} in flight>"
+
+    def open(self, request: HttpRequest) -> Exchange:
+        """Decide how a request is answered. Each exchange must be given to `close` once."""
+        self.stats.requests += 1
+        self.stats.in_flight += 1
+        request_id = self._new_request_id()
+        if request.path == _STATS:
+            return Exchange(json_script(200, orjson.dumps(self.stats.snapshot()), request_id))
+        route = self._routes.get(request.path)
+        if route is None and request.path.startswith(_MODELS + "/"):
+            route = "GET", self._model
+        if route is None:
+            return _refused(ApiError(404, f"Not found: {request.path}"), request_id)
+        method, handle = route
+        if request.method != method:
+            error = ApiError(405, f"Method not allowed: {request.path} takes {method}")
+            return Exchange(error_script(error, request_id, {"allow": method}))
+        return handle(request, request_id)
+
+    def open_malformed(self, what: str) -> Exchange:
+        """Decide the same for bytes that are no HTTP request; the connection ends with the answer."""
+        self.stats.requests += 1
+        self.stats.in_flight += 1
+        script = error_script(ApiError(400, f"This is not HTTP/1.1: {what}"), self._new_request_id())
+        return Exchange(replace(script, ending=Ending.CLOSE))
+
+    def close(self, exchange: Exchange, *, sent_events: int, ended: str) -> None:
+        """Nothing more is sent: `ended` is `sent` (all that the script holds), `client_gone` or `stopped`."""
+        self.stats.in_flight -= 1
+        self.stats.events_sent += sent_events
+        if ended == "client_gone":
+            self.stats.disconnects += 1
+        if (entry := exchange.entry) is not None:
+            self._log.ended(
+                request=entry.request,
+                seen=entry.seen,
+                fault=str(entry.fault),
+                status=exchange.script.status,
+                sent_events=sent_events,
+                ended=ended,
+            )
+
+    def _new_request_id(self) -> str:
+        return f"{self._request_id_head}{next(self._request_ids):08x}"
+
+    def _message(self, request: HttpRequest, request_id: str) -> Exchange:
+        body, error = _parsed(request)
+        version = request.headers.get("anthropic-version", "")
+        error = error or check_message(body, version)
+        if error is not None:
+            entry = self._logged(*_facts_of(body), fault=Fault())
+            return Exchange(error_script(error, request_id), entry)
+        key, prompt = request_hash(body), prompt_of(body)
+        seen = self._seen.get(key, 0)
+        self._seen[key] = seen + 1
+        fault = fault_of(self._scenario, key, seen, directives_in(prompt).fault_for(seen))
+        entry = self._logged(key, prompt, seen, fault=fault)
+        if fault.kind is not FaultKind.NONE:
+            self.stats.count_fault(str(fault))
+        return Exchange(self._script(body, fault, request_id), entry)
+
+    def _script(self, body: dict[str, Any], fault: Fault, request_id: str) -> Script:
+        if fault.kind is FaultKind.STATUS:
+            headers = _limit_headers(self._scenario.retry_after) if fault.status == 429 else None
+            return error_script(error_of(fault.status), request_id, headers)
+        return answer_script(Part(answer_for(body), bool(body.get("stream")), fault, self._scenario, request_id))
+
+    def _logged(self, key: str | None, prompt: str | None, seen: int = 0, *, fault: Fault) -> Entry:
+        self._log.arrived(request=key, prompt=prompt, seen=seen, fault=str(fault))
+        return Entry(key, seen, fault)
+
+    def _count_tokens(self, request: HttpRequest, request_id: str) -> Exchange:
+        body, error = _parsed(request)
+        if error := error or check_count(body):
+            return _refused(error, request_id)
+        tokens = {"input_tokens": input_tokens(body) + system_tokens(body)}
+        return Exchange(json_script(200, orjson.dumps(tokens), request_id))
+
+    def _models(self, request: HttpRequest, request_id: str) -> Exchange:
+        if error := check_headers(request.headers):
+            return _refused(error, request_id)
+        return Exchange(json_script(200, orjson.dumps(model_page()), request_id))
+
+    def _model(self, request: HttpRequest, request_id: str) -> Exchange:
+        model = request.path.removeprefix(_MODELS + "/")
+        if error := check_headers(request.headers) or check_model(model):
+            return _refused(error, request_id)
+        return Exchange(json_script(200, orjson.dumps(model_facts(model)), request_id))
+
+
+def _refused(error: ApiError, request_id: str) -> Exchange:
+    return Exchange(error_script(error, request_id))
+
+
+def _parsed(request: HttpRequest) -> tuple[Any, ApiError | None]:
+    """The body as JSON (None where it is none), or the error that keeps it from being looked at."""
+    if request.too_large:
+        return None, ApiError(413, f"The request is larger than {MAX_BODY_BYTES} bytes.")
+    try:
+        body = orjson.loads(request.body)
+    except orjson.JSONDecodeError as exc:
+        return None, check_headers(request.headers) or ApiError(400, f"The request body is not valid JSON: {exc}")
+    return body, check_headers(request.headers)
+
+
+def _facts_of(body: object) -> tuple[str | None, str | None]:
+    """The hash and the prompt of a body that was refused, as far as it has them."""
+    if not isinstance(body, dict):
+        return None, None
+    messages = body.get("messages")
+    readable = isinstance(messages, list) and all(isinstance(message, dict) for message in messages)
+    return request_hash(body), prompt_of(body) if readable else None
+
+
+def _limit_headers(retry_after: float) -> dict[str, str]:
+    # Whole seconds rounded down, as the API gives them: the reset never lies behind what retry-after says.
+    reset = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(math.floor(time.time() + retry_after)))
+    headers = {"retry-after": f"{retry_after:g}"}
+    for bucket, limit in _SIMULATED_LIMITS.items():
+        headers[f"anthropic-ratelimit-{bucket}-limit"] = str(limit)
+        headers[f"anthropic-ratelimit-{bucket}-remaining"] = "0" if bucket == "requests" else str(limit)
+        headers[f"anthropic-ratelimit-{bucket}-reset"] = reset
+    return headers

@@ -1,0 +1,91 @@
+"""One attempt: send, decode, fold, under the clocks and the meter, to a `Message` or to an `AttemptFailed`.
+
+Nothing here decides whether there will be another attempt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from batchrun.failure import AttemptFailed, Cause, Failure
+from batchrun.providers.base import Provider, Reply, Request
+from batchrun.providers.failures import cause_of_error_type, kept_message
+from batchrun.stream.clocks import ClockLimits
+from batchrun.stream.message import Kind, Message, MessageFold, StreamError, Truncated, message_from_body
+from batchrun.stream.meter import Meter
+from batchrun.stream.sse import ProtocolError, ServerSentEvent, SSEDecoder
+from batchrun.stream.watch import Watch
+
+MAX_TICK = 0.25  # seconds between reads; a batch needs no token sooner (measured: beyond it little more is saved)
+TICK_PER_AGE = 1 / 50  # the end is seen half a tick late on the mean: one per cent of the wall
+
+
+async def attempt(provider: Provider, request: Request, limits: ClockLimits, meter: Meter) -> Message:
+    """Ask once.
+
+    Raises:
+        AttemptFailed: whatever went wrong, with the tokens that were received and are thrown away.
+    """
+    fold = MessageFold()
+    try:
+        async with Watch(limits) as watch, provider.open(request, limits.connect, watch) as reply:
+            if reply.is_stream:
+                await _Reading(reply, fold, watch, meter).run()
+                return fold.message()
+            return await _read_document(reply, watch)
+    except AttemptFailed as failed:
+        raise AttemptFailed(replace(failed.failure, partial_tokens=fold.received_tokens)) from failed
+    except (ProtocolError, Truncated, StreamError) as exc:
+        raise AttemptFailed(_failure_of(exc, fold.received_tokens)) from exc
+
+
+class _Reading:
+    """The reading of one stream: unpaced to the first piece of the answer and after the stop reason, paced between."""
+
+    def __init__(self, reply: Reply, fold: MessageFold, watch: Watch, meter: Meter) -> None:
+        self._reply = reply
+        self._fold = fold
+        self._watch = watch
+        self._meter = meter
+        self._decoder = SSEDecoder()
+
+    async def run(self) -> None:
+        async for chunk in self._reply.chunks():
+            self._watch.received()
+            self._take(self._decoder.feed(chunk))
+        self._take(self._decoder.close())
+
+    def _take(self, events: list[ServerSentEvent]) -> None:
+        for event in events:
+            kind = self._fold.feed(event.data)
+            if kind is Kind.CONTENT:
+                self._watch.progressed()
+                self._pace(self._meter.content())
+            elif kind is Kind.STOP_REASON:
+                self._watch.progressed()
+                self._reply.pace(0.0)
+            elif kind is Kind.META:
+                self._watch.progressed()
+
+    def _pace(self, age: float) -> None:
+        self._reply.pace(min(MAX_TICK, age * TICK_PER_AGE))
+
+
+async def _read_document(reply: Reply, watch: Watch) -> Message:
+    body = bytearray()
+    async for chunk in reply.chunks():
+        watch.received()
+        watch.progressed()
+        body += chunk
+    return message_from_body(bytes(body))
+
+
+def _failure_of(exc: ProtocolError | Truncated | StreamError, tokens: int) -> Failure:
+    message = kept_message(str(exc), None)
+    match exc:
+        case StreamError(error_type=error_type):
+            return Failure(cause_of_error_type(error_type), message, partial_tokens=tokens)
+        case Truncated():
+            return Failure(Cause.TRUNCATED, message, partial_tokens=tokens)
+        case ProtocolError():
+            return Failure(Cause.PROTOCOL, message, partial_tokens=tokens)

@@ -1,0 +1,81 @@
+"""The waiting beside the read: ends an attempt at the deadline that `clocks.py` names, though nothing ever arrives.
+
+One timer an attempt. It is not moved when bytes come (that would cost a timer a chunk): when it fires it asks the clocks
+again, and sleeps on if the deadline has moved meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from batchrun.failure import AttemptFailed, Failure
+from batchrun.stream.clocks import ClockLimits, Clocks
+
+
+class Watch:
+    """An `async with` around one attempt.
+
+    Raises:
+        AttemptFailed: a clock ran out; the body was cancelled where it stood.
+    """
+
+    def __init__(self, limits: ClockLimits) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._timeout = asyncio.timeout(None)
+        self._timer: asyncio.TimerHandle | None = None
+        self.clocks = Clocks(limits, self._loop.time())
+
+    def __repr__(self) -> str:
+        when, cause = self.clocks.deadline()
+        return f"<Watch {cause} in {when - self._loop.time():.1f} s>"
+
+    def now(self) -> float:
+        return self._loop.time()
+
+    async def __aenter__(self) -> Self:
+        await self._timeout.__aenter__()
+        self._arm()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        _, cause = self.clocks.deadline()
+        try:
+            await self._timeout.__aexit__(kind, exc, trace)
+        except TimeoutError as timeout:
+            raise AttemptFailed(Failure(cause, self.clocks.explain(cause))) from timeout
+
+    def connecting(self) -> None:
+        self.clocks.connecting()
+
+    def connected(self) -> None:
+        self.clocks.connected(self._loop.time())
+        # The first-byte deadline may lie before the timer that was set while only the total clock ran.
+        self._arm()
+
+    def received(self) -> None:
+        is_first = self.clocks.is_waiting
+        self.clocks.received(self._loop.time())
+        if is_first:
+            self._arm()  # the idle deadline may lie before the first-byte deadline
+
+    def progressed(self) -> None:
+        self.clocks.progressed(self._loop.time())
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        when, _ = self.clocks.deadline()
+        self._timer = self._loop.call_at(when, self._look)
+
+    def _look(self) -> None:
+        when, _ = self.clocks.deadline()
+        if when > self._loop.time():
+            self._timer = self._loop.call_at(when, self._look)
+        else:
+            self._timeout.reschedule(self._loop.time())

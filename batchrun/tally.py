@@ -1,0 +1,90 @@
+"""How far a run is, in numbers: counted by the engine as things happen, looked at by telemetry and the progress view.
+
+Numbers only: a tally draws nothing and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from batchrun.failure import Failure
+from batchrun.outcome import Outcome, Status
+
+RATE_WINDOW = 300.0  # seconds of finished items on which the ETA is based: long enough to smooth, short enough to follow
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One look at a run. `gates` maps a backend to slots, in_flight, waiting, limited_by and reason; `eta_s` is None while
+    nothing can be said."""
+
+    elapsed: float
+    total: int
+    finished: dict[str, int]
+    pending: int
+    in_flight: int
+    backing_off: int
+    retries: int
+    retried: dict[str, int]
+    tok_s: float
+    eta_s: float | None
+    gates: dict[str, dict[str, Any]]
+    cpu: float | None
+    cpu_ewma: float | None
+    last_error: dict[str, Any] | None
+    stopping: str | None
+
+
+@dataclass(slots=True)
+class Tally:
+    """`before` are the items of the job file that were finished when the run began, by status; `todo` is what this run is
+    to do."""
+
+    total: int
+    before: dict[str, int]
+    todo: int
+    began: float
+    now: Counter[str] = field(default_factory=Counter)
+    retried: Counter[str] = field(default_factory=Counter)
+    tokens: int = 0
+    wasted_tokens: int = 0
+    last_error: dict[str, Any] | None = None
+    last_finish: float = 0.0
+    _recent: deque[float] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self.last_finish = self.began
+
+    @property
+    def finished_now(self) -> int:
+        """Items that this run has finished."""
+        return self.now.total()
+
+    @property
+    def finished(self) -> dict[str, int]:
+        """Finished items of the whole job file, by status."""
+        return {str(status): self.before.get(status, 0) + self.now[status] for status in Status}
+
+    def finish(self, outcome: Outcome, when: float) -> None:
+        self.now[outcome.status] += 1
+        self.tokens += outcome.measure.tokens
+        self.last_finish = when
+        self._recent.append(when)
+        if outcome.error is not None:
+            self.last_error = {"id": outcome.id, **outcome.error, "t": outcome.finished}
+
+    def retry(self, failure: Failure) -> None:
+        self.retried[failure.cause] += 1
+        self.wasted_tokens += failure.partial_tokens
+
+    def eta(self, when: float) -> float | None:
+        """Seconds until this run's items are finished at the recent pace; None before two of them are."""
+        while self._recent and self._recent[0] < when - RATE_WINDOW:
+            self._recent.popleft()
+        window = min(RATE_WINDOW, when - self.began)
+        left = self.todo - self.finished_now
+        if len(self._recent) < 2 or window <= 0:
+            return None
+        return left * window / len(self._recent)

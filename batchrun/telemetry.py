@@ -1,0 +1,97 @@
+"""What a run tells of itself while it goes on: a telemetry line per period, and the snapshot that `status` reads.
+
+Told, not acted upon: nothing here changes the run. Telemetry is not fsync'd; a line lost in a power cut costs nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+
+from batchrun.errors import JournalError
+from batchrun.gate.load import Load
+from batchrun.item import timestamp
+from batchrun.tally import View
+
+SNAPSHOT_SCHEMA = "batchrun.status/1"
+
+
+class TelemetryLog:
+    """Appends lines to telemetry.jsonl; opened once for the whole run."""
+
+    def __init__(self, path: Path, run: str) -> None:
+        self._path = path
+        self._run = run
+        self._fd = -1
+
+    def __repr__(self) -> str:
+        return f"<TelemetryLog {self._path}>"
+
+    def __enter__(self) -> Self:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        try:
+            self._fd = os.open(self._path, flags, 0o600)
+        except OSError as exc:
+            raise JournalError(f"{self._path}: cannot be opened ({exc.strerror}); check its owner and the disk") from exc
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._fd)
+
+    def append(self, view: View, load: Load, lag_ms: float) -> None:
+        """Write one line. A full disk loses the line and nothing else: the journal will say so soon enough."""
+        line = orjson.dumps(telemetry_line(self._run, view, load, lag_ms), option=orjson.OPT_APPEND_NEWLINE)
+        try:
+            os.write(self._fd, line)
+        except OSError:
+            return
+
+
+def telemetry_line(run: str, view: View, load: Load, lag_ms: float) -> dict[str, Any]:
+    """One period; `done`, `failed` and `retries` are totals of the run so far, `tok_s` is that of the period."""
+    return {
+        "t": timestamp(),
+        "run": run,
+        "cpu": round(load.cpu, 1),
+        "cpu_ewma": None if load.cpu_ewma is None else round(load.cpu_ewma, 1),
+        "proc_cpu": round(load.proc_cpu, 1),
+        "loop_lag_ms": round(lag_ms, 1),
+        "rss_mb": round(load.rss_mb, 1),
+        "cpu_mhz": None if load.cpu_mhz is None else round(load.cpu_mhz),
+        "temp_c": load.temp_c,
+        "done": view.finished["done"],
+        "failed": view.finished["failed"],
+        "tok_s": round(view.tok_s, 1),
+        "retries": view.retries,
+        "gates": view.gates,
+    }
+
+
+def snapshot(view: View, facts: dict[str, Any], ended: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What status.json holds. `facts` are those that stay the same all along the run; `ended` gives exit_code and reason."""
+    return {
+        "schema": SNAPSHOT_SCHEMA,
+        **facts,
+        "t": timestamp(),
+        "total": view.total,
+        **view.finished,
+        "pending": view.pending,
+        "in_flight": view.in_flight,
+        "backing_off": view.backing_off,
+        "retries": view.retries,
+        "gates": view.gates,
+        "cpu": view.cpu,
+        "cpu_ewma": view.cpu_ewma,
+        "tok_s": round(view.tok_s, 1),
+        "eta_s": None if view.eta_s is None else round(view.eta_s),
+        "cost_usd": None,
+        "last_error": view.last_error,
+        "ended": ended is not None,
+        **(ended or {"exit_code": None, "reason": view.stopping}),
+    }

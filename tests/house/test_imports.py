@@ -1,0 +1,58 @@
+"""The SDK costs a second and 80 MB: nothing that does not send may import it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"anthropic", "httpx2", "pydantic"}
+
+# Runs one command in a fresh interpreter and tells on stderr what it had to import, whatever the exit code.
+PROBE = """
+import json, sys
+from batchrun.cli import main
+sys.argv = ["batchrun", *sys.argv[1:]]
+try:
+    main()
+except SystemExit:
+    pass
+sys.stderr.write("\\n" + json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+
+def imported_by(*arguments: str, directory: Path) -> set[str]:
+    probe = [sys.executable, "-c", PROBE, *arguments]
+    done = subprocess.run(probe, cwd=directory, capture_output=True, text=True, timeout=60, check=True)
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with one job that has been answered by the embedded provider."""
+    directory = tmp_path_factory.mktemp("a finished run")
+    job = {"id": "only", "messages": [{"role": "user", "content": "Say a word."}]}
+    directory.joinpath("jobs.jsonl").write_text(json.dumps(job) + "\n", encoding="utf-8")
+    run = [sys.executable, "-c", PROBE, "run", "jobs.jsonl", "--simulate"]
+    done = subprocess.run(run, cwd=directory, capture_output=True, text=True, timeout=60, check=True)
+    assert directory.joinpath("jobs.batchrun", "results.jsonl").stat().st_size > 0, done.stderr
+    return directory
+
+
+def test_the_command_line_starts_without_the_sdk(tmp_path: Path) -> None:
+    """`--help` imports neither the SDK nor what it stands on."""
+    assert imported_by("--help", directory=tmp_path) & HEAVY == set()
+
+
+@pytest.mark.parametrize("command", ["status", "report"])
+def test_what_only_reads_never_imports_the_sdk(command: str, finished_run: Path) -> None:
+    """`status` and `report` of a finished run import neither the SDK nor what it stands on."""
+    assert imported_by(command, "jobs.jsonl", directory=finished_run) & HEAVY == set()
+
+
+def test_a_run_with_nothing_pending_never_imports_the_sdk(finished_run: Path) -> None:
+    """`run` over finished items ends before the SDK is looked at, without credentials."""
+    assert imported_by("run", "jobs.jsonl", directory=finished_run) & HEAVY == set()
