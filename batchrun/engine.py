@@ -1,7 +1,7 @@
 """The run: takes pending jobs, a slot each, attempts, verdicts, outcomes, until nothing is left or somebody stops it.
 
-The only module that starts tasks. It decides nothing that a rule elsewhere can decide: the gate's law says how many, the
-retry table says what a failure means, the journal says when an item is finished.
+The only module that starts tasks. It decides nothing that a rule elsewhere can decide: the gate's law says how many,
+the retry table says what a failure means, the journal says when an item is finished.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from batchrun.tally import Tally, View
 
 log = logging.getLogger("batchrun")
 
-# Items between their first admission and their end: those with a slot, and those that wait to be asked again. Bounds the
-# memory of a bad hour, in which every item fails at once and backs off.
+# Items between their first admission and their end: those with a slot, and those that wait to be asked again. Bounds
+# the memory of a bad hour, in which every item fails at once and backs off.
 MAX_IN_HAND_BEYOND_SLOTS = 1000
 
 
@@ -64,14 +64,19 @@ class Terms:
     law: Law = steady
 
 
-class Engine:
-    """One run over the pending jobs of a job file.
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What reaches the engine from outside, and whom it tells: once a period `on_period` gets the view, the load and
+    the loop's lag in milliseconds. `chance` is uniform in [0, 1), for the jitter of the backoff."""
 
-    Args:
-        providers: by backend; each gets a gate of its own.
-        on_period: called once a period with the view, the load and the loop's lag in milliseconds.
-        chance: uniform in [0, 1); for the jitter of the backoff.
-    """
+    stop: StopSwitch
+    sampler: Sampler
+    on_period: Callable[[View, Load, float], None]
+    chance: Callable[[], float] = random.random
+
+
+class Engine:
+    """One run over the pending jobs of a job file; each of the `providers`, by backend, gets a gate of its own."""
 
     def __init__(
         self,
@@ -80,20 +85,15 @@ class Engine:
         store: Store,
         providers: Mapping[str, Provider],
         tally: Tally,
-        sampler: Sampler,
-        stop: StopSwitch,
-        on_period: Callable[[View, Load, float], None],
-        chance: Callable[[], float] = random.random,
+        around: Surroundings,
     ) -> None:
         self._terms = terms
         self._jobs = jobs
         self._store = store
         self._providers = providers
         self._tally = tally
-        self._sampler = sampler
-        self._stop = stop
-        self._on_period = on_period
-        self._chance = chance
+        self._around = around
+        self._stop = around.stop
         self._loop = asyncio.get_running_loop()
         self._gates = {name: Gate(name, self._first_limit(), self._loop.time) for name in providers}
         self._decisions = {name: Decision(self._first_limit(), LimitedBy.RAMP, "starting") for name in providers}
@@ -250,7 +250,7 @@ class Engine:
         if failure.cause is Cause.LOCAL:
             gate = self._gates[backend]
             gate.resize(max(self._terms.bounds.min_slots, gate.in_flight))
-        return judge(failure, self._terms.retry, item.counted, item.failed_attempts, strikes, self._chance())
+        return judge(failure, self._terms.retry, item.counted, item.failed_attempts, strikes, self._around.chance())
 
     async def _finish(self, outcome: Outcome) -> None:
         """An item is finished when its record is on disk, and counted only then."""
@@ -293,13 +293,13 @@ class Engine:
             self._take_period(lag_ms=(self._loop.time() - due) * 1000)
 
     def _take_period(self, lag_ms: float) -> None:
-        self._load = self._sampler.sample()
+        self._load = self._around.sampler.sample()
         for name in self._gates:
             self._rule(name, self._load)
         self._count_tokens()
         if self._loop.time() - self._tally.last_finish > self._terms.give_up:
             self._give_up()
-        self._on_period(self.view(), self._load, lag_ms)
+        self._around.on_period(self.view(), self._load, lag_ms)
 
     def _rule(self, name: str, load: Load) -> None:
         gate = self._gates[name]

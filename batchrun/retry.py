@@ -1,7 +1,7 @@
 """Failure -> verdict -> delay. Pure: chance comes in as an argument.
 
-Retried is what stands in the table as retried, by its cause and never by the text of a message. The table also feeds the
-guide.
+Retried is what stands in the table as retried, by its cause and never by the text of a message. The table also feeds
+the guide.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`costs_attempt`: whether a retry counts towards the limit; `holds_backend`: the whole backend waits, not this item
-    alone; `strikes`: how many in a row it takes until the run stops (STOP only); `exit_code` is that of the stop."""
+    """`costs_attempt`: whether a retry counts towards the limit; `holds_backend`: the whole backend waits, not this
+    item alone; `strikes`: how many in a row it takes until the run stops (STOP only); `exit_code` is that of the
+    stop."""
 
     action: Action
     costs_attempt: bool = True

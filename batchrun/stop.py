@@ -1,4 +1,5 @@
-"""Why and how a run ends before its items do: first a drain, then at once. Only the switch; the engine pulls the plug."""
+"""Why and how a run ends before its items do: first a drain, then at once. Only the switch; the engine pulls the
+plug."""
 
 from __future__ import annotations
 

@@ -12,13 +12,13 @@ from typing import Any
 from batchrun.failure import Failure
 from batchrun.outcome import Outcome, Status
 
-RATE_WINDOW = 300.0  # seconds of finished items on which the ETA is based: long enough to smooth, short enough to follow
+RATE_WINDOW = 300.0  # seconds of finished items behind the ETA: long enough to smooth, short enough to follow
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One look at a run. `gates` maps a backend to slots, in_flight, waiting, limited_by and reason; `eta_s` is None while
-    nothing can be said."""
+    """One look at a run. `gates` maps a backend to slots, in_flight, waiting, limited_by and reason; `eta_s` is None
+    while nothing can be said."""
 
     elapsed: float
     total: int
@@ -39,8 +39,8 @@ class View:
 
 @dataclass(slots=True)
 class Tally:
-    """`before` are the items of the job file that were finished when the run began, by status; `todo` is what this run is
-    to do."""
+    """`before` are the items of the job file that were finished when the run began, by status; `todo` is what this
+    run is to do."""
 
     total: int
     before: dict[str, int]

@@ -36,7 +36,7 @@ class TelemetryLog:
         try:
             self._fd = os.open(self._path, flags, 0o600)
         except OSError as exc:
-            raise JournalError(f"{self._path}: cannot be opened ({exc.strerror}); check its owner and the disk") from exc
+            raise JournalError(f"{self._path}: cannot be opened ({exc.strerror}); check its owner") from exc
         return self
 
     def __exit__(
@@ -74,7 +74,8 @@ def telemetry_line(run: str, view: View, load: Load, lag_ms: float) -> dict[str,
 
 
 def snapshot(view: View, facts: dict[str, Any], ended: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What status.json holds. `facts` are those that stay the same all along the run; `ended` gives exit_code and reason."""
+    """What status.json holds. `facts` are those that stay the same all along the run; `ended` gives exit_code and
+    reason."""
     return {
         "schema": SNAPSHOT_SCHEMA,
         **facts,

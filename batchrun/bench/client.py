@@ -22,8 +22,8 @@ GRACE_SECONDS = 60.0  # beyond the streams' own length: the import of the SDK, a
 
 @dataclass(frozen=True, slots=True)
 class ClientFigures:
-    """What one client cost. `unattributed` is the share of the process's CPU that was charged to no item, None where the
-    client does not charge items."""
+    """What one client cost. `unattributed` is the share of the process's CPU that was charged to no item, None where
+    the client does not charge items."""
 
     client: str
     events: int

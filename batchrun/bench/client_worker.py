@@ -1,4 +1,5 @@
-"""One client under measurement, in a process of its own: takes its order as JSON in argv, prints its figures as JSON."""
+"""One client under measurement, in a process of its own: takes its order as JSON in argv, prints its figures as
+JSON."""
 
 from __future__ import annotations
 

@@ -41,10 +41,14 @@ def client(
             }
             for figure in figures
         ]
-        print_json({"schema": "batchrun.bench.client/1", "streams": streams, "rate": rate, "clients": rows, "ratio": ratio})
+        print_json(
+            {"schema": "batchrun.bench.client/1", "streams": streams, "rate": rate, "clients": rows, "ratio": ratio}
+        )
         return
     typer.echo(f"{streams} streams of {rate:g} events/s for {seconds:g} s, client and server on cores of their own\n")
-    typer.echo(f"{'client':<10} {'us/event':>9} {'events':>9} {'CPU s':>7} {'wall s':>7} {'peak MB':>8}  charged to no item")
+    typer.echo(
+        f"{'client':<10} {'us/event':>9} {'events':>9} {'CPU s':>7} {'wall s':>7} {'peak MB':>8}  charged to no item"
+    )
     for figure in figures:
         share = "-" if figure.unattributed is None else f"{figure.unattributed:.0%}"
         typer.echo(

@@ -13,15 +13,16 @@ from batchrun.report.plain import duration, printable
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from batchrun.launch import Teller
     from batchrun.tally import View
+    from batchrun.teller import Teller
 
 PLAIN_SECONDS = 60.0
 LIVE_HZ = 4  # smooth to the eye; a thread that draws more often takes time from the loop
 
 
 def teller_for(*, quiet: bool) -> Teller:
-    """The teller that fits: nothing but remarks where quiet is wanted, the live view on a terminal, else plain lines."""
+    """The teller that fits: nothing but remarks where quiet is wanted, the live view on a terminal, else plain
+    lines."""
     if quiet:
         return QuietTeller()
     fancy = sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
@@ -72,7 +73,9 @@ class LiveTeller(QuietTeller):
         from rich.live import Live
 
         console = Console(stderr=True)
-        with Live(get_renderable=lambda: live_view(view()), console=console, refresh_per_second=LIVE_HZ, transient=True):
+        with Live(
+            get_renderable=lambda: live_view(view()), console=console, refresh_per_second=LIVE_HZ, transient=True
+        ):
             yield
 
 
@@ -145,11 +148,25 @@ def _trouble(view: View) -> list[RenderableType]:
 
     lines: list[RenderableType] = []
     if view.retries:
-        causes = ", ".join(f"{count} {cause}" for cause, count in sorted(view.retried.items(), key=lambda pair: -pair[1]))
+        causes = ", ".join(
+            f"{count} {cause}" for cause, count in sorted(view.retried.items(), key=lambda pair: -pair[1])
+        )
         lines.append(Text(f"  {view.retries:,} failed attempts: {causes}", style="yellow"))
     if view.last_error is not None:
         error = view.last_error
-        lines.append(Text(printable(f"  last failure: {error['id']}: {error['message']}"), style="red", overflow="ellipsis", no_wrap=True))
+        lines.append(
+            Text(
+                printable(f"  last failure: {error['id']}: {error['message']}"),
+                style="red",
+                overflow="ellipsis",
+                no_wrap=True,
+            )
+        )
     if view.stopping:
-        lines.append(Text(printable(f"  stopping ({view.stopping}): waiting for items in flight; again to stop now"), style="bold yellow"))
+        lines.append(
+            Text(
+                printable(f"  stopping ({view.stopping}): waiting for items in flight; again to stop now"),
+                style="bold yellow",
+            )
+        )
     return lines

@@ -4,50 +4,45 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-if TYPE_CHECKING:
-    from batchrun.launch import Ending
+from batchrun.cli import options
 
-WHAT = "What is asked"
-WHO = "Who is asked"
-GATE = "How many at once"
-CLOCKS = "When a stream counts as dead"
-ENDS = "Retries and the end"
-TOLD = "What is told"
+if TYPE_CHECKING:
+    from batchrun.ending import Ending
 
 
 def run(
-    jobs: Annotated[Path, typer.Argument(metavar="JOBS", help="The job file: one JSON object a line.")],
-    state: Annotated[Path | None, typer.Option(help="Where the state goes. [default: beside JOBS, .batchrun]")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Ask only the first N pending items.")] = None,
-    only: Annotated[list[str] | None, typer.Option(metavar="ID", help="Ask only this item; repeatable.")] = None,
-    model: Annotated[str | None, typer.Option(help="For lines without one. [default: claude-haiku-5-5]")] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1, help="For lines without it. [default: 2048]")] = None,
-    stream: Annotated[bool | None, typer.Option("--stream/--no-stream", help="Stream the answers. [default: yes]")] = None,
-    base_url: Annotated[str | None, typer.Option(help="Without /v1. [default: what the SDK resolves]")] = None,
-    key_file: Annotated[Path | None, typer.Option(help="A file with the key, mode 0600; for cron.")] = None,
-    insecure_http: Annotated[bool | None, typer.Option("--insecure-http", help="Allow http beyond loopback.")] = None,
-    simulate: Annotated[bool | None, typer.Option("--simulate", help="Ask the embedded provider; costs nothing.")] = None,
-    scenario: Annotated[str | None, typer.Option(help="With --simulate: calm, rough, storm, instant or a file.")] = None,
-    target_cpu: Annotated[float | None, typer.Option(help="Per cent of the host. [default: 70]")] = None,
-    min_slots: Annotated[int | None, typer.Option(min=1, help="Never fewer at once. [default: 1]")] = None,
-    max_slots: Annotated[int | None, typer.Option(min=1, help="Never more at once. [default: 256]")] = None,
-    period: Annotated[str | None, typer.Option(help="Between two looks at the load. [default: 2s]")] = None,
-    connect_timeout: Annotated[str | None, typer.Option(help="To a connection. [default: 10s]")] = None,
-    first_byte_timeout: Annotated[str | None, typer.Option(help="To the first byte. [default: 120s]")] = None,
-    idle_timeout: Annotated[str | None, typer.Option(help="Without a single byte. [default: 60s]")] = None,
-    stall_timeout: Annotated[str | None, typer.Option(help="With nothing but pings. [default: 600s]")] = None,
-    total_timeout: Annotated[str | None, typer.Option(help="For one attempt. [default: 3600s]")] = None,
-    max_attempts: Annotated[int | None, typer.Option(min=1, help="Per item and run. [default: 8]")] = None,
-    give_up: Annotated[str | None, typer.Option(help="Stop when nothing finished for so long. [default: 60m]")] = None,
-    drain_timeout: Annotated[str | None, typer.Option(help="For items in flight after a signal. [default: 20s]")] = None,
-    accept: Annotated[str | None, typer.Option(help="Of failed,refused,incomplete: no reason for exit 1.")] = None,
-    quiet: Annotated[bool | None, typer.Option("--quiet", help="Say nothing when all goes well; for cron.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the end as one JSON object.")] = False,
-    log: Annotated[Path | None, typer.Option(help="Write every decision to this file.")] = None,
+    jobs: options.Jobs,
+    state: options.State = None,
+    limit: options.Limit = None,
+    only: options.Only = None,
+    model: options.Model = None,
+    max_tokens: options.MaxTokens = None,
+    stream: options.Stream = None,
+    base_url: options.BaseUrl = None,
+    key_file: options.KeyFile = None,
+    insecure_http: options.InsecureHttp = None,
+    simulate: options.Simulate = None,
+    scenario: options.Scenario = None,
+    target_cpu: options.TargetCpu = None,
+    min_slots: options.MinSlots = None,
+    max_slots: options.MaxSlots = None,
+    period: options.Period = None,
+    connect_timeout: options.ConnectTimeout = None,
+    first_byte_timeout: options.FirstByteTimeout = None,
+    idle_timeout: options.IdleTimeout = None,
+    stall_timeout: options.StallTimeout = None,
+    total_timeout: options.TotalTimeout = None,
+    max_attempts: options.MaxAttempts = None,
+    give_up: options.GiveUp = None,
+    drain_timeout: options.DrainTimeout = None,
+    accept: options.Accept = None,
+    quiet: options.Quiet = None,
+    json: options.Json = False,
+    log: options.Log = None,
 ) -> None:
     """Ask every pending item of a job file; start it again after any stop, and it goes on where it was."""
     given = dict(locals())
@@ -76,11 +71,17 @@ def ending_lines(jobs: Path, state: Path | None, ending: Ending) -> list[str]:
     if ending.reason:
         lines.insert(0, f"stopped early: {ending.reason}")
     if ending.changed:
-        lines.append(f"{ending.changed:,} finished items have another request in the job file now; their answers were kept")
+        lines.append(
+            f"{ending.changed:,} finished items have another request in the job file now; their answers were kept"
+        )
     if ending.simulated:
-        lines.append(f"these answers come from the embedded provider; for real ones: rm -r {shlex.quote(str(ending.state.path))}")
+        lines.append(
+            f"these answers come from the embedded provider; for real ones: rm -r {shlex.quote(str(ending.state.path))}"
+        )
     where = f" --state {shlex.quote(str(state))}" if state is not None else ""
-    lines.append(f"answers: {ending.state.results}; the morning report: batchrun report {shlex.quote(str(jobs))}{where}")
+    lines.append(
+        f"answers: {ending.state.results}; the morning report: batchrun report {shlex.quote(str(jobs))}{where}"
+    )
     return lines
 
 

@@ -20,6 +20,11 @@ def simulate(
 ) -> None:
     """Serve the embedded provider on 127.0.0.1 until Ctrl-C; its address is printed as one JSON line."""
     options = {"port": port, "scenario": scenario, "seed": seed, "ttft": ttft, "tokens-per-second": tokens_per_second}
-    words = [word for name, value in (options | {"log": log}).items() if value is not None for word in (f"--{name}", str(value))]
+    words = [
+        word
+        for name, value in (options | {"log": log}).items()
+        if value is not None
+        for word in (f"--{name}", str(value))
+    ]
     # In the place of this process: signals reach the server itself, and nothing of ours stays in memory.
     os.execv(sys.executable, [sys.executable, "-P", "-m", "batchrun.simulator", "--forever", *words])

@@ -8,22 +8,21 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from types import TracebackType
 
 
 class Slot:
     """The right to one attempt; given back when the `with` around the attempt ends."""
 
-    __slots__ = ("_gate",)
+    __slots__ = ("_give_back",)
 
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
+    def __init__(self, give_back: Callable[[], None]) -> None:
+        self._give_back = give_back
 
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
-        self._gate._give_back()  # noqa: SLF001 - a slot is the gate's own other half
+    def __exit__(self, *_: object) -> None:
+        self._give_back()
 
 
 class Gate:
@@ -73,7 +72,7 @@ class Gate:
                 return None
         else:
             self._take()
-        return Slot(self)
+        return Slot(self._give_back)
 
     def resize(self, limit: int) -> None:
         """Change the limit; what runs above a smaller one runs to its end."""

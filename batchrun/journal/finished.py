@@ -81,10 +81,7 @@ class FinishedIndex:
         new = len(self._code)
         slot = self._slot_of.setdefault(id, new)
         if slot != new:
-            slot = self._find(id, key)
-            if slot is None:
-                self._older[new] = self._slot_of[id]
-                self._slot_of[id] = slot = new
+            slot = self._slot_for(id, key)
         if slot == new:
             self._request.append(key)
             self._code.append(code)
@@ -127,6 +124,15 @@ class FinishedIndex:
         slot = self._slot_of.get(id)
         while slot is not None and self._request[slot] != key:
             slot = self._older.get(slot)
+        return slot
+
+    def _slot_for(self, id: str, key: int) -> int:
+        """The slot of this request of a known id; the next new one where there is none yet."""
+        slot = self._find(id, key)
+        if slot is None:
+            slot = len(self._code)
+            self._older[slot] = self._slot_of[id]
+            self._slot_of[id] = slot
         return slot
 
     def _is_over(self, slot: int) -> bool:

@@ -17,46 +17,46 @@ from batchrun.journal.state import StateDir
 
 def remember(state: StateDir, disk: Disk = DISK) -> str | None:
     """Note that a run of `state` starts now. Returns why it could not be noted, None where it was."""
-    home = next(_indexes(), None)
-    if home is None:
-        return "cannot note this run for `batchrun status`: no home directory; name the job file there"
-    path = state.path.absolute()
+    index = _index()
+    if index is None:
+        return "cannot note this run for `batchrun status`: there is no home directory; name the job file there"
+    path = os.fsencode(state.path.absolute())
     # One small file a directory, named by a hash: a path is no file name, and runs that start at once share nothing.
-    note = home / hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    note = index / hashlib.sha256(path).hexdigest()[:16]
+    draft = note.with_name(f"{note.name}.{os.getpid()}")
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = note.with_name(f"{note.name}.{os.getpid()}")
+        index.mkdir(mode=0o700, parents=True, exist_ok=True)
         fd = disk.open_new(draft)
         try:
-            _, refusal = write_all(disk, fd, os.fsencode(path))
+            _, refusal = write_all(disk, fd, path)
         finally:
             disk.close(fd)
         if refusal is not None:
             raise refusal
         disk.replace(draft, note)
     except OSError as exc:
-        return f"cannot note this run for `batchrun status`: {home}: {exc.strerror}; name the job file there"
+        return f"cannot note this run for `batchrun status`: {index}: {exc.strerror}; name the job file there"
     return None
 
 
 def newest(cwd: Path) -> StateDir | None:
     """The state directory whose run started last, by the index; else the newest `*.batchrun` in `cwd`."""
-    noted = [found for index in _indexes() for found in _noted(index)]
-    if not noted:
-        noted = [(_changed(path), StateDir(path)) for path in cwd.glob("*.batchrun") if path.is_dir()]
-    return max(noted, key=lambda found: found[0], default=(0.0, None))[1]
+    index = _index()
+    known = [] if index is None else list(_noted(index))
+    if not known:
+        known = [(_changed(path), StateDir(path)) for path in cwd.glob("*.batchrun") if path.is_dir()]
+    return max(known, key=lambda found: found[0], default=(0.0, None))[1]
 
 
-def _indexes() -> Iterator[Path]:
-    """Where notes may lie; the first is where they are written. Cron knows no XDG_STATE_HOME, so both are read."""
+def _index() -> Path | None:
     home = Path(os.environ.get("XDG_STATE_HOME", ""))
     if home.is_absolute():  # the XDG specification: a relative one is to be ignored
-        yield home / "batchrun"
+        return home / "batchrun"
     try:
         # Not $HOME: sudo and cron set it to what they like.
-        yield Path(pwd.getpwuid(os.getuid()).pw_dir) / ".local" / "state" / "batchrun"
+        return Path(pwd.getpwuid(os.getuid()).pw_dir) / ".local" / "state" / "batchrun"
     except KeyError:
-        return
+        return None  # a container may run under an id that no account has
 
 
 def _noted(index: Path) -> Iterator[tuple[float, StateDir]]:
@@ -66,12 +66,13 @@ def _noted(index: Path) -> Iterator[tuple[float, StateDir]]:
         return
     for note in notes:
         try:
-            state = StateDir(Path(os.fsdecode(note.read_bytes())))
+            path = Path(os.fsdecode(note.read_bytes()))
             noted = note.stat().st_mtime
-        except OSError:
+            # What was deleted, or lies on a disk that is not there today, is no run to tell of.
+            if path.is_absolute() and path.is_dir():
+                yield noted, StateDir(path)
+        except (OSError, ValueError):
             continue
-        if state.path.is_dir():
-            yield noted, state
 
 
 def _changed(path: Path) -> float:

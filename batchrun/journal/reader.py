@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from batchrun.errors import JournalError, NoRunError
-from batchrun.journal.record import BadLine, Checkpoint, decode_checkpoint, decode_line, is_header
+from batchrun.journal.record import BadLine, Checkpoint, decode_line, is_header, parse_checkpoint
 from batchrun.journal.scan import scan
 from batchrun.journal.state import StateDir
 
@@ -50,8 +50,6 @@ class Checkpoints:
                     pending = 0
                 if record is not None:
                     yield record
-        except FileNotFoundError:
-            pass
         except OSError as exc:
             raise NoRunError(f"{self._path}: cannot read it: {exc.strerror}; read it as the user who ran it") from exc
         self.damage = damage
@@ -89,6 +87,6 @@ def result_at(fd: int, id: str, offset: int, length: int) -> dict[str, Any]:
 
 def _checkpoint(line: bytes) -> Checkpoint | None:
     try:
-        return decode_checkpoint(line)
+        return parse_checkpoint(line)
     except BadLine:
         return None

@@ -18,8 +18,8 @@ from batchrun.outcome import Outcome, Status
 
 VERSION = 1
 
-# `,"crc":"` + 8 hex digits + `"}`: what `seal` puts in the place of the closing brace.
-_SEAL_LENGTH = 18
+# `,"crc":"` + 8 hex digits + `"}` + newline: how each line ends.
+_SEAL_LENGTH = 19
 # orjson writes 254 levels, the json module about a thousand less what stands on the stack already.
 _MAX_DEPTH = 200
 
@@ -188,9 +188,9 @@ def decode_line(line: bytes) -> dict[str, Any]:
     return fields
 
 
-def decode_checkpoint(line: bytes) -> Checkpoint:
-    """Raises BadLine."""
-    return _checkpoint(decode_line(line))
+def parse_checkpoint(line: bytes) -> Checkpoint:
+    """The checkpoint in a line whose CRC is known to fit. Raises BadLine."""
+    return _checkpoint(parse(line))
 
 
 def encode_line(fields: dict[str, Any]) -> bytes:
@@ -200,9 +200,12 @@ def encode_line(fields: dict[str, Any]) -> bytes:
 
 def is_sealed(line: bytes) -> bool:
     """Whether the line ends in a CRC that fits it, with or without a newline after it."""
-    end = len(line) - line.endswith(b"\n")
-    body = line[: end - _SEAL_LENGTH]
-    return len(body) > 1 and line[end - _SEAL_LENGTH : end] == b',"crc":"%08x"}' % zlib.crc32(body)
+    return is_sealed_line(line if line.endswith(b"\n") else line + b"\n")
+
+
+def is_sealed_line(line: bytes) -> bool:
+    """Whether the line ends in a CRC that fits it, and in a newline (C4)."""
+    return line[-_SEAL_LENGTH:] == b',"crc":"%08x"}\n' % zlib.crc32(line[:-_SEAL_LENGTH])
 
 
 def parse(line: bytes) -> dict[str, Any]:

@@ -5,7 +5,8 @@ Under the lock only. Each step leaves a state from which it can be begun again, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +32,7 @@ from batchrun.journal.record import (
 )
 from batchrun.journal.scan import scan
 from batchrun.journal.state import StateDir
-from batchrun.journal.survey import Stretches, Survey, Surveyor
+from batchrun.journal.survey import Stretches, Survey
 
 _HEAD = 1 << 16  # a header is some 200 bytes
 _ADOPTED_AT_ONCE = 1_000  # lines; a lost checkpoint.jsonl is rebuilt in bounded memory
@@ -65,7 +66,7 @@ def recover(state: StateDir, header: Header, disk: Disk = DISK) -> Recovered:
         results.sync()
         _cut(checkpoints, survey.damage.tail, disk, notices)
         _begin(checkpoints, Kind.CHECKPOINT, header)
-        damage = _adopt(state, survey, checkpoints, notices)
+        damage = _adopt(survey, results, checkpoints, notices)
         _cut(results, damage.tail, disk, notices)
         _begin(results, Kind.RESULTS, header)
         opened.pop_all()
@@ -105,29 +106,26 @@ def _foreign(path: Path, why: str) -> JournalError:
 def _survey(state: StateDir, header: Header, disk: Disk, notices: list[str]) -> Survey:
     """What checkpoint.jsonl holds; where more than its end is damaged it is rebuilt before."""
     try:
-        quick = Surveyor(state)
-        _exhaust(quick.pieces())
-        if not quick.survey.needs_rebuilding and quick.vouches_for_newest():
-            return quick.survey
-        _rebuild(state, quick.survey.header or encode_header(Kind.CHECKPOINT, header), disk, notices)
-        # The new file is taken on no other terms than any file.
-        again = Surveyor(state)
-        _exhaust(again.pieces())
-        return again.survey
+        survey = _surveyed(state)
+        if survey.needs_rebuilding or not survey.vouches_for_newest():
+            _rebuild(state, survey.header or encode_header(Kind.CHECKPOINT, header), disk, notices)
+            survey = _surveyed(state)  # the new file is taken on no other terms than any file
+        return survey
     except OSError as exc:
         raise trouble(state.checkpoint, "read it", exc) from exc
 
 
-def _exhaust(pieces: Iterable[object]) -> None:
-    for _ in pieces:
-        pass
+def _surveyed(state: StateDir) -> Survey:
+    survey = Survey(state)
+    deque(survey.pieces(), maxlen=0)
+    return survey
 
 
 def _rebuild(state: StateDir, first: bytes, disk: Disk, notices: list[str]) -> None:
-    thorough = Surveyor(state, is_thorough=True)
+    thorough = Survey(state, is_thorough=True)
     records = ((data, counts) for data, counts in thorough.pieces() if not (counts and is_header(data)))
     aside = rebuild(state.checkpoint, first, records, disk)
-    rejected = thorough.survey.rejected
+    rejected = thorough.rejected
     lost = f"; {rejected} of its records have no valid result: those items are asked again" if rejected else ""
     kept = f"; {aside.size} bytes that do not count are kept in {aside.path.name}" if aside.path else ""
     notices.append(f"{state.checkpoint.name}: was damaged and has been rebuilt{lost}{kept}")
@@ -146,12 +144,12 @@ def _begin(log: Log, kind: Kind, header: Header) -> None:
     log.sync()
 
 
-def _adopt(state: StateDir, survey: Survey, checkpoints: Log, notices: list[str]) -> Stretches:
+def _adopt(survey: Survey, results: Log, checkpoints: Log, notices: list[str]) -> Stretches:
     """Write a checkpoint for each result that lacks one: it is paid (C6). Returns what is damaged in results.jsonl."""
-    damage = Stretches()
+    damage = Stretches(results.size)
     waiting: list[bytes] = []
     adopted = 0
-    for orphan in _orphans(state, survey, damage):
+    for orphan in _orphans(survey, results, damage):
         offset, length = orphan.result
         survey.finished.add(orphan.id, orphan.request, orphan.status, orphan.final, offset, length)
         waiting.append(checkpoint_line(orphan))
@@ -162,30 +160,27 @@ def _adopt(state: StateDir, survey: Survey, checkpoints: Log, notices: list[str]
     if adopted:
         checkpoints.append(b"".join(waiting))
         checkpoints.sync()
-        notices.append(f"{state.results.name}: {adopted} answers without a checkpoint were adopted")
+        notices.append(f"{results.path.name}: {adopted} answers without a checkpoint were adopted")
     if middle := damage.in_the_middle:
         size = sum(end - start for start, end in middle)
         notices.append(
-            f"{state.results.name}: {size} damaged bytes in {len(middle)} places, the first at offset {middle[0][0]}; "
+            f"{results.path.name}: {size} damaged bytes in {len(middle)} places, the first at offset {middle[0][0]}; "
             "they stay where they are, and what they held is asked again"
         )
     return damage
 
 
-def _orphans(state: StateDir, survey: Survey, damage: Stretches) -> Iterator[Checkpoint]:
+def _orphans(survey: Survey, results: Log, damage: Stretches) -> Iterator[Checkpoint]:
     """The results that no checkpoint claims; what is no result is noted in `damage`."""
     try:
-        size = state.results.stat().st_size
-        # Whatever the holes show, only damage that reaches this far is an end that may be cut.
-        damage.note(size, 0, counts=True)
-        for start, end in survey.claims.holes(size):
-            for offset, data, is_sound in scan(state.results, start, None if end == size else end):
-                orphan = _rebuilt(data, offset) if is_sound else None
-                damage.note(offset, len(data), counts=orphan is not None or (is_sound and is_header(data)))
-                if orphan is not None:
+        for start, end in survey.claims.holes(results.size):
+            for offset, data, is_sound in scan(results.path, start, None if end == results.size else end):
+                if orphan := _rebuilt(data, offset) if is_sound else None:
                     yield orphan
+                elif not (is_sound and is_header(data)):
+                    damage.note(offset, len(data))
     except OSError as exc:
-        raise trouble(state.results, "read it", exc) from exc
+        raise trouble(results.path, "read it", exc) from exc
 
 
 def _rebuilt(line: bytes, offset: int) -> Checkpoint | None:

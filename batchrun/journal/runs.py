@@ -80,8 +80,6 @@ def read_runs(state: StateDir) -> list[Run]:
                     starts[start.run] = start
                 case RunEnd() as end:
                     ends[end.run] = end
-    except FileNotFoundError:
-        return []
     except OSError as exc:
         raise NoRunError(f"{state.runs}: cannot read it: {exc.strerror}; read it as the user who ran it") from exc
     return [Run(start, ends.get(run)) for run, start in starts.items()]

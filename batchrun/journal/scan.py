@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from batchrun.journal.record import is_sealed
+from batchrun.journal.record import is_sealed, is_sealed_line
 
 # The offset, the bytes, and whether they are a line whose CRC fits (False: they are damage). A tuple, not a class: a
 # large file has a million of them, and an object for each would be felt at every start.
@@ -28,17 +28,19 @@ _SALVAGE_PASSES = 20
 def scan(path: Path, start: int = 0, end: int | None = None) -> Iterator[Piece]:
     """The pieces of the file from `start`, up to `end` or to where the file ends now. Together they are all its bytes.
 
-    A last line without its newline is damage, even where its CRC fits (C4): it was never acknowledged.
+    A last line without its newline is damage, even where its CRC fits (C4): it was never acknowledged. A file that does
+    not exist has no pieces.
     Raises OSError.
     """
+    if not path.exists():
+        return
     with path.open("rb", buffering=_BLOCK) as file:
         file.seek(start)
         offset = start
         while line := file.readline(_MAX_LINE if end is None else min(_MAX_LINE, end - offset)):
-            is_whole = line[-1] == 0x0A
-            if is_whole and is_sealed(line):
+            if is_sealed_line(line):
                 yield offset, line, True
-            elif is_whole or end is not None:
+            elif line.endswith(b"\n") or end is not None:
                 yield from salvage(offset, line)
             else:
                 yield offset, line, False

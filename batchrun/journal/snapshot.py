@@ -5,10 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-import orjson
-
 from batchrun.journal.disk import DISK, Disk, write_all
-from batchrun.journal.record import to_json
+from batchrun.journal.record import BadLine, parse, to_json
 from batchrun.journal.state import StateDir
 
 
@@ -39,7 +37,6 @@ def write_snapshot(state: StateDir, snapshot: dict[str, Any], disk: Disk = DISK)
 def read_snapshot(state: StateDir) -> dict[str, Any] | None:
     """The last snapshot; None where there is none that can be read."""
     try:
-        snapshot = orjson.loads(state.status.read_bytes())
-    except (OSError, ValueError):
+        return parse(state.status.read_bytes())
+    except (OSError, BadLine):
         return None
-    return snapshot if isinstance(snapshot, dict) else None

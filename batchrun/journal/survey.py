@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from contextlib import contextmanager
+from pathlib import Path
 
 from batchrun.journal.finished import FinishedIndex
 from batchrun.journal.reader import result_at
@@ -34,9 +34,8 @@ class Claims:
         self._edge = 0
         self._holes: dict[int, int] = {}  # start -> end
 
-    def claim(self, offset: int, length: int) -> bool:
+    def claim(self, offset: int, end: int) -> bool:
         """Whether these bytes were unclaimed until now; False is a record that was counted already."""
-        end = offset + length
         if offset >= self._edge:
             if offset > self._edge:
                 self._holes[self._edge] = offset
@@ -85,7 +84,7 @@ class Stretches:
 
 
 class Survey:
-    """What checkpoint.jsonl holds, record by record.
+    """What checkpoint.jsonl holds, gathered record by record.
 
     With `is_thorough` each result is read and checked as well, which takes as long as reading results.jsonl.
     """
@@ -97,20 +96,80 @@ class Survey:
         self.header: bytes | None = None
         self.rejected = 0  # checkpoints without a valid result: asked again
         self._newest: deque[tuple[str, int, int]] = deque(maxlen=_SAMPLE_RECORDS)
-        self._state = state
+        self._checkpoints = state.checkpoint
+        self._results = state.results
         self._results_size = _size_of(state.results)
         self._is_thorough = is_thorough
 
     def pieces(self) -> Iterator[tuple[bytes, bool]]:
         """Go over the file: its bytes piece by piece, and whether each counts. To be exhausted. Raises OSError."""
-        if not self._state.checkpoint.exists():
-            return
-        with _opened(self._state.results) as fd:
-            for offset, data, is_sound in scan(self._state.checkpoint):
-                if is_sound and (is_header(data) or self._takes(data, fd)):
+        with _opened(self._results) as results:
+            for offset, data, is_sound in scan(self._checkpoints):
+                counts = is_sound and self._takes(data, results)
+                if not counts:
+                    self.damage.note(offset, len(data))
+                yield data, counts
 
     @property
     def needs_rebuilding(self) -> bool:
         """Whether more is wrong than a torn end."""
         is_headless = self.header is None and self.damage.tail > 0
         return bool(self.damage.in_the_middle) or self.rejected > 0 or is_headless
+
+    def vouches_for_newest(self) -> bool:
+        """Whether the newest results are what their checkpoints say. Raises OSError."""
+        budget = _SAMPLE_BYTES
+        with _opened(self._results) as results:
+            for id, offset, length in reversed(self._newest):
+                budget -= length
+                if budget < 0:
+                    break
+                if not _has_result(results, id, offset, length):
+                    return False
+        return True
+
+    def _takes(self, line: bytes, results: int) -> bool:
+        try:
+            fields = parse(line)
+            id, (offset, length) = fields["id"], fields["result"]
+            end = offset + length
+            is_backed = 0 <= offset < end <= self._results_size
+            if not is_backed or (self._is_thorough and not _has_result(results, id, offset, length)):
+                self.rejected += 1
+                return False
+            # A second line for the same result is ours too, and counts for nothing.
+            if self.claims.claim(offset, end):
+                self.finished.add(id, fields["request"], fields["status"], fields["final"], offset, length)
+                self._newest.append((id, offset, length))
+            return True
+        except (BadLine, KeyError, TypeError, ValueError, OverflowError):
+            return self._takes_header(line)
+
+    def _takes_header(self, line: bytes) -> bool:
+        if not is_header(line):
+            return False
+        self.header = self.header or line
+        return True
+
+
+def _has_result(results: int, id: str, offset: int, length: int) -> bool:
+    try:
+        result_at(results, id, offset, length)
+    except BadLine:
+        return False
+    return True
+
+
+def _size_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    # A checkpoint is only looked up in a file that is long enough for it: of no file, nobody asks.
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC) if path.exists() else -1
+    try:
+        yield fd
+    finally:
+        if fd >= 0:
+            os.close(fd)

@@ -1,7 +1,8 @@
 """The Messages API through the official SDK's client: credentials, headers and base URL are its own, retries are ours.
 
-The body goes out as bytes that we made and comes back as bytes that we decode: the SDK's typed events cost seven times as
-much and hide the pings. Importing this module imports the SDK (a second, 80 MB): only a run that sends may do it.
+The body goes out as bytes that we made and comes back as bytes that we decode: the SDK's typed events cost seven
+times as much and hide the pings. Importing this module imports the SDK (a second, 80 MB): only a run that sends may
+do it.
 """
 
 from __future__ import annotations
@@ -87,7 +88,11 @@ class AnthropicProvider:
         # follow_redirects off: the key would travel to another origin. trust_env off: netrc is not ours to read.
         http_client = httpx2.AsyncClient(transport=transport, follow_redirects=False, trust_env=False, timeout=None)
         self._client = anthropic.AsyncAnthropic(
-            api_key=_explicit_key(backend), base_url=backend.base_url, max_retries=0, timeout=None, http_client=http_client
+            api_key=_explicit_key(backend),
+            base_url=backend.base_url,
+            max_retries=0,
+            timeout=None,
+            http_client=http_client,
         )
         self._secret = self._client.api_key or self._client.auth_token
         self.base_url = str(self._client.base_url).rstrip("/")

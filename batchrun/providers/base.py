@@ -1,7 +1,7 @@
 """The seam to whoever answers: what a provider offers, and the values that cross it.
 
-A provider turns a request into bytes of an answer, and its library's exceptions into `AttemptFailed`. It does not retry,
-decode or measure.
+A provider turns a request into bytes of an answer, and its library's exceptions into `AttemptFailed`. It does not
+retry, decode or measure.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class BackendConfig:
-    """A named provider. `base_url` and `key_file` None: what the SDK resolves. `simulated`: the embedded provider, which
-    takes any key; a real one is never sent to it. `insecure_http`: a key may travel unencrypted, not only on loopback."""
+    """A named provider. `base_url` and `key_file` None: what the SDK resolves. `simulated`: the embedded provider,
+    which takes any key; a real one is never sent to it. `insecure_http`: a key may travel unencrypted, not only on
+    loopback."""
 
     name: str = "claude"
     base_url: str | None = None
@@ -69,7 +70,9 @@ class Provider(Protocol):
     def credential(self) -> str:
         """The kind of credential, for people; never its value."""
 
-    def open(self, request: Request, connect_timeout: float, watch: ConnectionWatch) -> AbstractAsyncContextManager[Reply]:
+    def open(
+        self, request: Request, connect_timeout: float, watch: ConnectionWatch
+    ) -> AbstractAsyncContextManager[Reply]:
         """Send a request. Leaving the context closes what is open; a cancelled request leaks no connection.
 
         Raises:

@@ -1,14 +1,15 @@
 """The wire below the SDK's client: connections, TLS, proxies, and reads that wait.
 
-Pull, don't be pushed: while the reader waits, events gather in the kernel's buffer, TCP itself is the back-pressure, and
-one wake-up takes them all. The wait stands below TLS, because there one record an event is the real case.
-Nothing here knows what the bytes mean.
+Pull, don't be pushed: while the reader waits, events gather in the kernel's buffer, TCP itself is the back-pressure,
+and one wake-up takes them all. The wait stands below TLS, because there one record an event is the real case. Nothing
+here knows what the bytes mean.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+import select
 import ssl
 from collections.abc import AsyncIterable, Iterable, Mapping
 from contextvars import ContextVar
@@ -249,8 +250,6 @@ def pacer_of(response: httpx2.Response) -> Pacer | None:
 
 def _is_readable(sock: Any) -> bool:
     """Whether an idle connection has something to say: in HTTP/1.1 that can only be its end."""
-    import select
-
     if sock is None or sock.fileno() < 0:
         return True
     poll = select.poll()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import median
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -18,7 +19,7 @@ def downsample(times: Sequence[float], figures: Sequence[float], width: int) -> 
     if not times or width < 1:
         return []
     span = times[-1] - times[0]
-    period = median(after - before for before, after in zip(times, times[1:], strict=False)) if span > 0 else 0.0
+    period = median(after - before for before, after in pairwise(times)) if span > 0 else 0.0
     if period <= 0:
         return [sum(figures) / len(figures)]
     slices: list[list[int]] = [[] for _ in range(min(width, round(span / period) + 1))]
@@ -35,10 +36,10 @@ def _without_jitter(slices: list[list[int]], times: Sequence[float], longest: fl
     filled = []
     last: list[int] = []
     for places in slices:
-        if not places and last and last[-1] + 1 < len(times) and times[last[-1] + 1] - times[last[-1]] <= longest:
-            places = last[-1:]
-        filled.append(places)
-        last = places or last
+        if places:
+            last = places[-1:]
+        is_gap = not last or times[min(last[0] + 1, len(times) - 1)] - times[last[0]] > longest
+        filled.append(places or ([] if is_gap else last))
     return filled
 
 

@@ -28,7 +28,7 @@ LIMITS = {
     "max_slots": "--max-slots",
     "jobs": "too few items left to fill the slots",
     "rate_limit": "the provider's rate limit",
-    "ramp": "nothing: still growing",
+    "ramp": "nothing (still growing)",
 }
 
 # What has to be done before the command to go on can help.

@@ -11,6 +11,10 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Protocol
 
+# Measured: a wake-up costs 30 us, so that at 100 streams of 50 tokens a second one each millisecond is a third of the
+# whole cost. 4 ms are a fifth of the gap between two such tokens; a lone stream is not held up by it.
+_TICK_SECONDS = 0.004
+
 
 class Sleeper(Protocol):
     """What the pacer wakes: `when` is the time that was asked for, `now` the time that it is."""
@@ -52,4 +56,6 @@ class Pacer:
                 sleeper.wake(when, now)
         finally:
             # Whatever one of them died of, the others go on.
-            self._timer = self._loop.call_at(sleepers[0][0], self._tick) if sleepers else None
+            self._timer = None
+            if sleepers:
+                self._timer = self._loop.call_at(max(sleepers[0][0], now + _TICK_SECONDS), self._tick)

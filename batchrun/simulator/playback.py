@@ -73,10 +73,11 @@ class Playback:
         self._wakes_at = None
 
     def _play(self, now: float) -> None:
-        elapsed = now - self._started
+        started = self._started
         write = self._transport.write
         piece = self._next
-        while piece is not None and piece[0] <= elapsed and not self._paused:
+        # The very sum that the pacer is given: a difference may round the other way, and a due piece be never due.
+        while piece is not None and started + piece[0] <= now and not self._paused:
             write(piece[1])
             self.sent_events += piece[2]
             piece = next(self._script.pieces, None)
@@ -85,7 +86,7 @@ class Playback:
             self._wakes_at = None
             self._end()
         elif not self._paused:
-            self._wakes_at = when = self._started + piece[0]
+            self._wakes_at = when = started + piece[0]
             self._pacer.wake_at(when, self)
 
     def _end(self) -> None:

@@ -115,9 +115,9 @@ def _opening(part: Part, tail: bytes = b"") -> Iterator[Piece]:
 
 
 def _strike(part: Part) -> int:
-    """How many events are sent before the fault strikes; at most all but the closing ones."""
+    """How many events are sent before the fault strikes: so few that the next one is no closing event either."""
     open_events = sum(1 for _ in events(part.answer)) - _CLOSING_EVENTS
-    return int(part.fault.point * (open_events + 1))
+    return int(part.fault.point * open_events)
 
 
 def _message(part: Part, *, factor: float = 1.0, share: float = 1.0) -> Iterator[Piece]:

@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -26,6 +27,8 @@ _STDIN = 0
 _BACKLOG = 4096
 # Of a stream's garbage nearly all dies by reference count: the default of 700 would look for cycles in vain.
 _GC_THRESHOLD = 50_000
+# A loop ends within milliseconds; the runner waits for 5 s before it kills.
+_END_SECONDS = 3.0
 
 
 async def serve(
@@ -72,6 +75,9 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
                 pass
         with suppress(RuntimeError):  # the loop may have ended before
             loop.call_soon_threadsafe(stop.set)
+        # A loop that is stuck must not outlive its parent either. One that ends takes this thread with it before.
+        time.sleep(_END_SECONDS)
+        os._exit(1)
 
     threading.Thread(target=read_to_end, name="stdin", daemon=True).start()
 

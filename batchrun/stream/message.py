@@ -1,7 +1,8 @@
 """Messages API events folded into the message. Pure: event data in, a frozen `Message` out.
 
-Strict where leniency could pass off a broken answer as a whole one (order, indices, a missing stop reason), lenient where
-the API reserves the right to grow (unknown events, deltas, blocks and stop reasons are kept or counted, never an error).
+Strict where leniency could pass off a broken answer as a whole one (order, indices, a missing stop reason), lenient
+where the API reserves the right to grow (unknown events, deltas, blocks and stop reasons are kept or counted, never
+an error).
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Message:
 
     @property
     def output_tokens(self) -> int:
-        return int(self.usage.get("output_tokens") or 0)
+        return _output_tokens(self.usage)
 
 
 @dataclass(slots=True)
@@ -72,9 +73,11 @@ class _Block:
     def finished(self) -> dict[str, Any]:
         block = dict(self.fields)
         for name, pieces in self.pieces.items():
-            block[name] = "".join((block.get(name) or "", *pieces))
+            begun = block.get(name)
+            block[name] = "".join((begun if isinstance(begun, str) else "", *pieces))
         if self.citations:
-            block["citations"] = [*(block.get("citations") or []), *self.citations]
+            begun = block.get("citations")
+            block["citations"] = [*(begun if isinstance(begun, list) else []), *self.citations]
         if "partial_json" in block:
             _parse_tool_input(block)
         return block
@@ -102,7 +105,7 @@ class MessageFold:
     def received_tokens(self) -> int:
         """Output tokens so far: the provider's number where it has told one, else an estimate by length."""
         estimate = -(-self.content_characters // CHARACTERS_A_TOKEN)
-        return max(int(self._usage.get("output_tokens") or 0), estimate)
+        return max(_output_tokens(self._usage), estimate)
 
     def feed(self, data: bytes) -> Kind:
         """Take one event.
@@ -159,7 +162,7 @@ class MessageFold:
         head = _mapping(event, "message")
         if self._head:
             # Some gateways send it twice. The same one, before anything else, changes nothing.
-            if head.get("id") != self._head.get("id") or self._blocks:
+            if head.get("id") != self._head.get("id") or self._blocks or self._stop_reason is not None:
                 raise ProtocolError("a second message_start")
             self._flag("duplicate_message_start")
             return Kind.META
@@ -170,7 +173,7 @@ class MessageFold:
     def _block_start(self, event: dict[str, Any]) -> Kind:
         self._require_running()
         if event.get("index") != len(self._blocks):
-            raise ProtocolError(f"content_block_start for index {event.get('index')!r} after {len(self._blocks)} blocks")
+            raise ProtocolError(f"content block {event.get('index')!r} begins after {len(self._blocks)} blocks")
         fields = _mapping(event, "content_block")
         self._blocks.append(_Block(fields))
         text = fields.get("text")
@@ -253,6 +256,8 @@ def message_from_body(body: bytes) -> Message:
     content = fields.get("content")
     if fields.get("type") != "message" or not isinstance(content, list):
         raise ProtocolError("the body is JSON but no message")
+    if not all(isinstance(block, dict) for block in content):
+        raise ProtocolError("a message with a block that is no object")
     if fields.get("stop_reason") is None:
         raise Truncated("the message has no stop reason")
     usage = fields.get("usage")
@@ -262,11 +267,18 @@ def message_from_body(body: bytes) -> Message:
 def _message(
     head: dict[str, Any], content: list[dict[str, Any]], stop_reason: str, usage: dict[str, Any], flags: tuple[str, ...]
 ) -> Message:
-    text = "".join(block["text"] for block in content if block.get("type") == "text" and isinstance(block["text"], str))
+    texts = (block.get("text") for block in content if block.get("type") == "text")
+    text = "".join(piece for piece in texts if isinstance(piece, str))
     if not content and stop_reason == "end_turn":
         flags = (*flags, "empty_answer")
     model = str(head.get("model") or "")
     return Message(str(head.get("id") or ""), model, text, content, stop_reason, usage, flags)
+
+
+def _output_tokens(usage: dict[str, Any]) -> int:
+    # A gateway may send anything here; an odd count must not cost the answer.
+    told = usage.get("output_tokens")
+    return told if isinstance(told, int) and told > 0 else 0
 
 
 def _event(data: bytes) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Server-sent events out of bytes. Pure: no reading, no clock; the same bytes give the same events however they are cut.
+"""Server-sent events out of bytes. Pure: no reading, no clock; the same bytes give the same events however they are
+cut.
 
 Follows the WHATWG rules for event streams, on bytes: lines end in LF, CR or CRLF and in nothing else (U+2028 and U+0085
 are ordinary text, where text line splitters break). One deliberate departure: an event that the end of the body leaves
@@ -102,7 +103,7 @@ class SSEDecoder:
             value = value.removeprefix(b" ")
             if field == b"data":
                 self._data.append(value)
-                self._data_bytes += len(value)
+                self._data_bytes += len(value) + 1  # its line end; else a peer could send empty lines for ever
                 self._check_size()
             elif field == b"event":
                 self._name = value

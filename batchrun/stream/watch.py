@@ -1,7 +1,7 @@
 """The waiting beside the read: ends an attempt at the deadline that `clocks.py` names, though nothing ever arrives.
 
-One timer an attempt. It is not moved when bytes come (that would cost a timer a chunk): when it fires it asks the clocks
-again, and sleeps on if the deadline has moved meanwhile.
+One timer an attempt. It is not moved when bytes come (that would cost a timer a chunk): when it fires it asks the
+clocks again, and sleeps on if the deadline has moved meanwhile.
 """
 
 from __future__ import annotations

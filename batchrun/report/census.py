@@ -12,11 +12,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import compress
+from struct import Struct
 
 from batchrun.journal.finished import MAX_FAILED_RUNS
-from batchrun.journal.record import Checkpoint
 from batchrun.outcome import Status
 from batchrun.report.examples import Example, Largest, Newest
+from batchrun.report.lines import Line
 from batchrun.report.spread import Spread, spread
 
 PINNED_CORES = 0.9  # the articles': above it our receive side is the bottleneck ...
@@ -24,7 +25,7 @@ NETWORK_CORES = 0.3  # ... and below it the network and the provider set the pac
 
 # How an item stands; from _FAILED on it has no answer, _AGAIN is a failure that the next run asks again.
 _DONE, _INCOMPLETE, _REFUSED, _FAILED, _AGAIN = range(5)
-_CODES = {Status.DONE: _DONE, Status.INCOMPLETE: _INCOMPLETE, Status.REFUSED: _REFUSED}
+_CODES: dict[str, int] = {Status.DONE: _DONE, Status.INCOMPLETE: _INCOMPLETE, Status.REFUSED: _REFUSED}
 # Whether its line is of this night, and answered then.
 _EARLIER, _TONIGHT, _ANSWERED = range(3)
 # What is kept of each item: four small marks ...
@@ -62,7 +63,7 @@ class Loop:
     max: float
 
 
-class Tally:
+class Census:
     """`since` is a stamp. Lines that finished then or later are of the night: only they enter sums and figures, while
     the standing of an item, and why it failed, are told whenever that was."""
 
@@ -75,31 +76,33 @@ class Tally:
         self.flags: Counter[str] = Counter()
         self.cost_usd = 0.0
         self.priced = 0
+        self.unpriced = 0
         self.slowest = Largest(0.0)
         self.most_attempts = Largest(1.0)
         self.culprits = Largest(0.0)
         self.kinds = Newest()
         self._slot_of: dict[str, int] = {}
         self._offset = array("Q")
-        self._marks = array("B")
+        self._marks = bytearray()
         self._figures = array("d")
         self._causes: list[str] = [""]
 
     def __repr__(self) -> str:
-        return f"<Tally {len(self._slot_of)} items since {self.since}>"
+        return f"<Census {len(self._slot_of)} items since {self.since}>"
 
-    def take(self, lines: Iterable[Checkpoint]) -> None:
+    def take(self, lines: Iterable[Line]) -> None:
         slot_of, offsets, since = self._slot_of, self._offset, self.since
+        codes, marks, figures = _CODES, self._marks, self._figures
         for line in lines:
             offset = line.result[0]
-            code = _CODES.get(line.status, _FAILED if line.final else _AGAIN)
+            code = codes.get(line.status, _FAILED if line.final else _AGAIN)
             slot = slot_of.get(line.id)
             is_tonight = line.finished >= since
             if slot is None:
                 slot = slot_of[line.id] = len(offsets)
                 offsets.append(offset)
-                self._marks.extend(self._marks_of(line, code, is_tonight, 0))
-                self._figures.extend(_figures_of(line))
+                marks += self._marks_of(line, code, is_tonight, 0)
+                figures.frombytes(_packed(line))
             else:
                 self._replace(slot, line, code, is_tonight)
             if code != _DONE:
@@ -119,7 +122,7 @@ class Tally:
         """The items whose line is of this night."""
         tonight = self._column(_NIGHT)
         codes, runs = self._column(_CODE), self._column(_FAILED_RUNS)
-        return self._totals(array("B", compress(codes, tonight)), array("B", compress(runs, tonight)))
+        return self._totals(bytearray(compress(codes, tonight)), bytearray(compress(runs, tonight)))
 
     def causes(self) -> Counter[str]:
         """The items that stand as failed, by cause."""
@@ -148,22 +151,22 @@ class Tally:
         network = sum(share < NETWORK_CORES for share in cores)
         return Loop(whole.n, pinned, network, whole.p50, whole.max)
 
-    def _replace(self, slot: int, line: Checkpoint, code: int, is_tonight: bool) -> None:
+    def _replace(self, slot: int, line: Line, code: int, is_tonight: bool) -> None:
         first = slot * _MARKS
         runs, known = self._marks[first + _FAILED_RUNS], self._marks[first + _CODE]
         rank, known_rank = (code < _FAILED, line.result[0]), (known < _FAILED, self._offset[slot])
         if rank > known_rank:
             self._offset[slot] = line.result[0]
-            self._marks[first : first + _MARKS] = array("B", self._marks_of(line, code, is_tonight, runs))
-            self._figures[slot * _FIGURES : (slot + 1) * _FIGURES] = array("d", _figures_of(line))
+            self._marks[first : first + _MARKS] = self._marks_of(line, code, is_tonight, runs)
+            self._figures[slot * _FIGURES : (slot + 1) * _FIGURES] = array("d", _packed(line))
         elif code == _AGAIN:
             self._marks[first + _FAILED_RUNS] = min(runs + 1, 255)
 
-    def _marks_of(self, line: Checkpoint, code: int, is_tonight: bool, failed_runs: int) -> tuple[int, int, int, int]:
-        night = _EARLIER if not is_tonight else _ANSWERED if code < _FAILED else _TONIGHT
+    def _marks_of(self, line: Line, code: int, is_tonight: bool, failed_runs: int) -> bytes:
         if code < _FAILED:
-            return code, night, failed_runs, 0
-        return code, night, min(failed_runs + (code == _AGAIN), 255), self._place_of(cause_of(line))
+            return _MARKS_OF_ANSWERS[code][is_tonight]
+        runs = min(failed_runs + (code == _AGAIN), 255)
+        return bytes((code, _TONIGHT if is_tonight else _EARLIER, runs, self._place_of(cause_of(line))))
 
     def _place_of(self, cause: str) -> int:
         if cause not in self._causes:
@@ -173,19 +176,21 @@ class Tally:
             self._causes.append(cause)
         return self._causes.index(cause)
 
-    def _keep(self, line: Checkpoint, slot: int) -> None:
-        if line.status is Status.FAILED:
+    def _keep(self, line: Line, slot: int) -> None:
+        if line.status == Status.FAILED:
             message = "" if line.error is None else str(line.error.get("message") or "")
             self.kinds.take(cause_of(line), Example(0.0, line.id, message, slot, line.result[0]))
         else:
             self.kinds.take(line.status, Example(0.0, line.id, line.stop_reason or "", slot, line.result[0]))
 
-    def _sum(self, line: Checkpoint, slot: int) -> None:
+    def _sum(self, line: Line, slot: int) -> None:
         self.tokens += line.tokens
         self.wasted_tokens += line.wasted_tokens
         if line.cost_usd is not None:
             self.cost_usd += line.cost_usd
             self.priced += 1
+        elif line.tokens:
+            self.unpriced += 1
         if line.retried:
             self.retried_items += 1
             self.retried.update(line.retried)
@@ -194,22 +199,21 @@ class Tally:
             for flag in line.flags:
                 self.kinds.take(f"flag {flag}", Example(0.0, line.id, flag, slot, line.result[0]))
         if line.elapsed > self.slowest.floor:
-            self.slowest.take(Example(line.elapsed, line.id, str(line.attempts), slot, line.result[0]))
+            self.slowest.take(Example(line.elapsed, line.id, _retries_of(line), slot, line.result[0]))
         if line.attempts > self.most_attempts.floor:
-            told = ", ".join(f"{cause} {number}" for cause, number in line.retried.items())
-            self.most_attempts.take(Example(line.attempts, line.id, told, slot, line.result[0]))
+            self.most_attempts.take(Example(line.attempts, line.id, _retries_of(line), slot, line.result[0]))
         if line.loop_cores > PINNED_CORES and line.cores > self.culprits.floor:
             self.culprits.take(Example(line.cores, line.id, "", slot, line.result[0]))
 
-    def _column(self, mark: int) -> array[int]:
+    def _column(self, mark: int) -> bytearray:
         return self._marks[mark::_MARKS]
 
     def _answered(self, figure: int) -> array[float]:
-        answered = self._column(_NIGHT).tobytes().translate(_ONLY_ANSWERED)
+        answered = self._column(_NIGHT).translate(_ONLY_ANSWERED)
         return array("d", compress(self._figures[figure::_FIGURES], answered))
 
     @staticmethod
-    def _totals(codes: array[int], failed_runs: array[int]) -> Totals:
+    def _totals(codes: bytearray, failed_runs: bytearray) -> Totals:
         again = 0
         if codes.count(_AGAIN):
             standing = zip(codes, failed_runs, strict=True)
@@ -223,14 +227,21 @@ class Tally:
         )
 
 
+_pack = Struct(f"{_FIGURES}d").pack
+# Once answered, the runs that failed before do not matter, nor does why.
+_MARKS_OF_ANSWERS = [[bytes((code, night, 0, 0)) for night in (_EARLIER, _ANSWERED)] for code in range(_FAILED)]
 _ONLY_ANSWERED = bytes(byte == _ANSWERED for byte in range(256))
 
 
-def cause_of(line: Checkpoint) -> str:
+def cause_of(line: Line) -> str:
     """Why an item failed; a line without a cause was not written by us, and is told as unknown."""
     return str((line.error or {}).get("cause") or "unknown")
 
 
-def _figures_of(line: Checkpoint) -> tuple[float, ...]:
+def _retries_of(line: Line) -> str:
+    return ", ".join(f"{cause} {number}" for cause, number in (line.retried or {}).items())
+
+
+def _packed(line: Line) -> bytes:
     ttft = _NONE if line.ttft is None else line.ttft
-    return line.wall, ttft, line.tok_s, line.elapsed, line.loop_cores
+    return _pack(line.wall, ttft, line.tok_s, line.elapsed, line.loop_cores)

@@ -1,0 +1,51 @@
+"""`batchrun report [JOBS]`: the morning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    jobs: Annotated[
+        Path | None, typer.Argument(metavar="[JOBS]", help="The job file. [default: the newest run on this machine]")
+    ] = None,
+    state: Annotated[Path | None, typer.Option(help="Where the state lies, if the run was told so.")] = None,
+    since: Annotated[str, typer.Option(metavar="DURATION", help="Runs that ended in so long a time.")] = "24h",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Tell the night: what was answered, what failed and why, how fast it went, what to do next."""
+    from datetime import UTC, datetime, timedelta
+
+    from batchrun.cli.terminal import draw, marks, print_json, remark, width
+    from batchrun.report.facts import report_facts
+    from batchrun.report.lines import Lines
+    from batchrun.report.periods import read_periods
+    from batchrun.report.source import find_source, night_of
+    from batchrun.report.summary import summarise
+    from batchrun.report.text import report_page
+
+    seconds = _seconds(since)
+    source = find_source(jobs, state, Path.cwd())
+    night = night_of(source, timedelta(seconds=seconds), datetime.now(UTC))
+    lines = Lines(source.state)
+    summary = summarise(night, lines, read_periods(source.state.telemetry, night.since))
+    if lines.damaged:
+        remark(
+            f"{source.state.checkpoint}: {lines.damaged:,} damaged bytes were passed over; the next run mends the file"
+        )
+    if json:
+        print_json(report_facts(summary))
+    else:
+        draw(report_page(summary, width(), marks=marks()))
+
+
+def _seconds(text: str) -> float:
+    from batchrun.config import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc), param_hint="--since") from exc

@@ -1,0 +1,33 @@
+"""`batchrun status [JOBS]`: where a run stands, from another shell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def status(
+    jobs: Annotated[
+        Path | None, typer.Argument(metavar="[JOBS]", help="The job file. [default: the newest run on this machine]")
+    ] = None,
+    state: Annotated[Path | None, typer.Option(help="Where the state lies, if the run was told so.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Tell whether a run is at work, how far it is, what limits it, and what to do when it is not."""
+    from datetime import UTC, datetime
+
+    from batchrun.cli.terminal import draw, marks, print_json, remark
+    from batchrun.report.facts import status_facts
+    from batchrun.report.source import find_source, look_at
+    from batchrun.report.standing import standing
+    from batchrun.report.standing_text import quiet_remark, status_page
+
+    found = standing(look_at(find_source(jobs, state, Path.cwd()), datetime.now(UTC)))
+    if json:
+        print_json(status_facts(found))
+    else:
+        draw(status_page(found, marks=marks()))
+    if text := quiet_remark(found):
+        remark(text)

@@ -1,0 +1,44 @@
+"""How a run ended, as a frozen value, and the exit code that follows from it. Nothing is counted or written here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from batchrun.errors import ExitCode, weightiest
+from batchrun.journal.state import StateDir
+from batchrun.outcome import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """`finished` counts the items of the whole job file by status, `now` those of this run; `changed` are finished
+    items whose job asks something else now. `overhead` is the share of the process's CPU time that was charged to no
+    item, None where nothing was sent."""
+
+    state: StateDir
+    exit_code: ExitCode
+    total: int
+    finished: dict[str, int]
+    now: dict[str, int]
+    changed: int
+    simulated: bool
+    reason: str | None = None
+    overhead: float | None = None
+
+    @property
+    def pending(self) -> int:
+        return self.total - sum(self.finished.values())
+
+
+def exit_code(finished: Mapping[str, int], accept: frozenset[Status], codes: set[ExitCode]) -> ExitCode:
+    """The exit code of a run.
+
+    Args:
+        finished: items of the whole job file by status: one that failed last night still is no answer.
+        accept: kinds that count as answered.
+        codes: why the run stopped early, if it did.
+    """
+    wanting = [status for status in Status if status is not Status.DONE and status not in accept]
+    failed = {ExitCode.SOME_FAILED} if any(finished.get(status, 0) for status in wanting) else set()
+    return weightiest(codes | failed)

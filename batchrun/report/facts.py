@@ -1,0 +1,122 @@
+"""The same facts for programs: the objects that `--json` prints. Their keys are a contract; figures are seconds, US
+dollars and counts, and null is "not known", never 0. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from batchrun.report.headline import headline
+from batchrun.report.night import NightRun
+from batchrun.report.sparkline import downsample
+from batchrun.report.spread import Spread
+from batchrun.report.standing import Standing
+from batchrun.report.summary import Kind, Summary
+
+REPORT_SCHEMA = "batchrun.report/1"
+STATUS_SCHEMA = "batchrun.status/1"
+SHOW_SCHEMA = "batchrun.show/1"
+POINTS = 120  # of each curve: a plot of ordinary width
+
+
+def report_facts(summary: Summary) -> dict[str, Any]:
+    """What `report --json` prints."""
+    night, tokens, retries = summary.night, summary.tokens, summary.retries
+    return {
+        "schema": REPORT_SCHEMA,
+        "headline": headline(summary),
+        "jobs": night.jobs,
+        "simulated": night.simulated,
+        "since": night.since or None,
+        "until": night.until,
+        "runs": [run_facts(run) for run in night.runs],
+        "totals": {"total": night.total, **asdict(summary.totals), "pending": summary.pending},
+        "tonight": asdict(summary.tonight),
+        "causes": {kind.name: _kind(kind) for kind in summary.causes},
+        "incomplete_refused": {kind.name: _kind(kind) for kind in summary.others},
+        "wall": _spread(summary.wall),
+        "ttft": _spread(summary.ttft),
+        "tok_s": {"item": _spread(summary.tok_s), "night": _round(tokens.per_second), "tokens": tokens.answers},
+        "retries": {"attempts": retries.attempts, "items": retries.items, "causes": dict(retries.causes)},
+        "waste": {"tokens": tokens.wasted, "share": _round(tokens.wasted_share)},
+        "cost": {"usd": _round(summary.cost.usd), "priced": summary.cost.priced, "unpriced": summary.cost.unpriced},
+        "loop": None if summary.loop is None else {key: _round(value) for key, value in asdict(summary.loop).items()},
+        "flavours": {
+            flavour.name: {"happened": flavour.happened, "count": flavour.count, "causes": dict(flavour.causes)}
+            | {"words": flavour.words}
+            for flavour in summary.flavours
+        },
+        "limits": [asdict(limit) | {"share": _round(limit.share)} for limit in summary.limits],
+        "over_time": _over_time(summary),
+        "items_to_look_at": [{"id": look.id, "reason": look.reason} for look in summary.look_at],
+        "resume": {"command": summary.resume.command, "why": summary.resume.why},
+    }
+
+
+def status_facts(standing: Standing) -> dict[str, Any]:
+    """What `status --json` prints."""
+    totals, live, holder, last = standing.totals, standing.live, standing.holder, standing.last
+    counts = {"done": None, "incomplete": None, "refused": None, "failed": None}
+    if totals is not None:
+        counts = {name: getattr(totals, name) for name in counts}
+    error = standing.last_error
+    return {
+        "schema": STATUS_SCHEMA,
+        "jobs": standing.jobs,
+        "simulated": standing.simulated,
+        "running": standing.is_running,
+        "pid": holder.pid if holder else None,
+        "host": holder.host if holder else None,
+        "started": last.started if last else None,
+        "total": standing.total,
+        **counts,
+        "pending": standing.pending,
+        "counted_at": standing.counted_at,
+        "in_flight": live.in_flight if live else 0,
+        "backing_off": live.backing_off if live else 0,
+        "retries": live.retries if live else None,
+        "gates": {name: asdict(gate) for name, gate in live.gates.items()} if live else {},
+        "cpu": live.cpu if live else None,
+        "tok_s": live.tok_s if live else None,
+        "eta_s": live.eta_s if live else None,
+        "cost_usd": standing.cost_usd,
+        "last_error": None
+        if error is None
+        else {"id": error.id, "cause": error.cause, "message": error.message, "t": error.stamp},
+        "stopping": live.stopping if live else None,
+        "last_run": run_facts(last) if last else None,
+        "resume": {"command": standing.resume.command, "why": standing.resume.why},
+    }
+
+
+def run_facts(run: NightRun) -> dict[str, Any]:
+    """One run; `until` is its end, or the last that was heard of it."""
+    return asdict(run) | {"how": str(run.how), "seconds": _round(run.seconds), "counts": dict(run.counts)}
+
+
+def _kind(kind: Kind) -> dict[str, Any]:
+    return {"count": kind.count, "message": kind.message or None, "examples": list(kind.examples)}
+
+
+def _spread(figures: Spread | None) -> dict[str, Any] | None:
+    return None if figures is None else {key: _round(value) for key, value in asdict(figures).items()}
+
+
+def _over_time(summary: Summary) -> dict[str, Any] | None:
+    series = summary.series
+    if not series.times:
+        return None
+    curves = {"slots": series.slots, "in_flight": series.in_flight, "cpu": series.cpu, "tok_s": series.tok_s}
+    begin, end = series.span()
+    return {
+        "from": begin.isoformat(),
+        "to": end.isoformat(),
+        **{
+            name: [_round(mean) for mean in downsample(series.times, figures, POINTS)]
+            for name, figures in curves.items()
+        },
+    }
+
+
+def _round(value: float | None) -> float | None:
+    return round(value, 4) if isinstance(value, float) else value

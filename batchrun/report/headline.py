@@ -1,0 +1,41 @@
+"""The night in one sentence. Pure."""
+
+from __future__ import annotations
+
+from batchrun.report.plain import count, counted, duration
+from batchrun.report.summary import Summary
+
+
+def headline(summary: Summary) -> str:
+    """What a person reads first, and what a mail's subject may be."""
+    total, totals = summary.night.total, summary.totals
+    if total == 0:
+        return "The job file holds no items."
+    known = total if total is not None else totals.finished
+    answered = f"{count(totals.done)} of {counted(known, 'item')} answered"
+    return f"{answered}{_when(summary)}; {'; '.join(_rest(summary))}."
+
+
+def _when(summary: Summary) -> str:
+    totals, tonight = summary.totals, summary.tonight
+    if summary.night.is_running:
+        return f" so far, after {duration(summary.seconds)}"
+    if not tonight.finished:
+        return ", none of them this night" if totals.done else ""
+    took = f" in {duration(summary.seconds)}"
+    return took if tonight.done == totals.done else f", {count(tonight.done)} of them this night{took}"
+
+
+def _rest(summary: Summary) -> list[str]:
+    totals = summary.totals
+    rest = [f"{count(totals.failed)} failed"] if totals.failed else []
+    rest += [f"{count(totals.refused)} refused"] if totals.refused else []
+    rest += [f"{count(totals.incomplete)} incomplete"] if totals.incomplete else []
+    match summary.pending:
+        case None:
+            rest.append("how many are pending is not known")
+        case 0:
+            rest.append("nothing pending")
+        case pending:
+            rest.append(f"{count(pending)} pending")
+    return rest

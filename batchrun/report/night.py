@@ -1,0 +1,98 @@
+"""Which runs make up the night, and how each of them ended. Pure: what the files say comes in, with the time.
+
+A night is the runs that ended in the last 24 hours (`--since` moves that), those that were killed then, and the one
+that still runs; where there is none of these, the newest run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from batchrun.errors import ExitCode
+from batchrun.journal.runs import Run
+from batchrun.report.plain import moment
+
+
+class How(StrEnum):
+    """How a run ended."""
+
+    RUNNING = "running"
+    ENDED = "ended"  # it came to the end of its items
+    DRAINED = "drained"  # stopped early; what was in flight was waited for
+    HALTED = "halted"  # a second signal: stopped at once
+    STOPPED = "stopped"  # credentials, configuration, disk
+    KILLED = "killed"  # no end was written: SIGKILL, out of memory, power
+
+
+_HOW = {
+    ExitCode.OK: How.ENDED,
+    ExitCode.SOME_FAILED: How.ENDED,
+    ExitCode.STOPPED_EARLY: How.DRAINED,
+    ExitCode.HANGUP: How.HALTED,
+    ExitCode.INTERRUPTED: How.HALTED,
+    ExitCode.TERMINATED: How.HALTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NightRun:
+    """One run of the night. `until` is its end; of a killed one the last that was heard of it, of a running one now.
+    `exit_code` and `reason` are None where no end was written."""
+
+    run: str
+    how: How
+    started: str
+    until: str
+    seconds: float
+    total: int
+    pending: int
+    model: str
+    exit_code: int | None = None
+    reason: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+def choose(runs: Sequence[Run], heard: Mapping[str, str], alive: str | None, since: str) -> list[Run]:
+    """The runs of the night in the order of their starts.
+
+    Args:
+        heard: run -> stamp of its last telemetry, for those that left some since `since`.
+        alive: the run that is running now.
+    """
+    chosen = [run for run in runs if run.start.run == alive or _until(run, heard) >= since]
+    return chosen or list(runs[-1:])
+
+
+def tell(run: Run, heard: Mapping[str, str], alive: str | None, now: str) -> NightRun:
+    """How one run went."""
+    start, end = run.start, run.end
+    is_alive = start.run == alive
+    until = now if is_alive else _until(run, heard)
+    if end is None:
+        how = How.RUNNING if is_alive else How.KILLED
+    else:
+        how = _HOW.get(ExitCode(end.exit_code), How.STOPPED) if end.exit_code in _CODES else How.STOPPED
+    return NightRun(
+        run=start.run,
+        how=how,
+        started=start.started,
+        until=until,
+        seconds=max((moment(until) - moment(start.started)).total_seconds(), 0.0),
+        total=start.total,
+        pending=start.pending,
+        model=start.model,
+        exit_code=None if end is None else end.exit_code,
+        reason=None if end is None else end.reason,
+        counts={} if end is None else end.counts,
+    )
+
+
+def _until(run: Run, heard: Mapping[str, str]) -> str:
+    if run.end is not None:
+        return run.end.ended
+    return max(run.start.started, heard.get(run.start.run, ""))
+
+
+_CODES = frozenset(int(code) for code in ExitCode)

@@ -1,0 +1,101 @@
+"""What a run said of itself in status.json, read into a value. Pure; what cannot be read is not known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class GateView:
+    """One gate as it stood. `reason` says in words why `limited_by` limits."""
+
+    slots: int
+    in_flight: int
+    waiting: int
+    limited_by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LastError:
+    """The last failure that the run met; `stamp` is when."""
+
+    id: str
+    cause: str
+    message: str
+    stamp: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """`stamp` is when it was written. Counts are of the whole job file, `retries` of this run."""
+
+    run: str
+    stamp: str
+    model: str
+    total: int
+    done: int
+    incomplete: int
+    refused: int
+    failed: int
+    pending: int
+    in_flight: int
+    backing_off: int
+    retries: int
+    gates: dict[str, GateView]
+    cpu: float | None
+    tok_s: float | None
+    eta_s: float | None
+    cost_usd: float | None
+    last_error: LastError | None
+    stopping: str | None
+
+
+def snapshot_of(fields: dict[str, Any]) -> Snapshot | None:
+    """None for what is no snapshot of ours."""
+    try:
+        gates = {
+            str(name): GateView(
+                slots=int(gate["slots"]),
+                in_flight=int(gate["in_flight"]),
+                waiting=int(gate["waiting"]),
+                limited_by=str(gate["limited_by"]),
+                reason=str(gate.get("reason") or ""),
+            )
+            for name, gate in fields["gates"].items()
+        }
+        return Snapshot(
+            run=str(fields["run"]),
+            stamp=str(fields["t"]),
+            model=str(fields.get("model") or ""),
+            total=int(fields["total"]),
+            done=int(fields["done"]),
+            incomplete=int(fields["incomplete"]),
+            refused=int(fields["refused"]),
+            failed=int(fields["failed"]),
+            pending=int(fields["pending"]),
+            in_flight=int(fields["in_flight"]),
+            backing_off=int(fields["backing_off"]),
+            retries=int(fields["retries"]),
+            gates=gates,
+            cpu=_number(fields.get("cpu")),
+            tok_s=_number(fields.get("tok_s")),
+            eta_s=_number(fields.get("eta_s")),
+            cost_usd=_number(fields.get("cost_usd")),
+            last_error=_last_error(fields.get("last_error")),
+            stopping=None if fields.get("ended") else fields.get("reason"),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _last_error(error: dict[str, Any] | None) -> LastError | None:
+    if error is None:
+        return None
+    message = str(error.get("message") or "")
+    return LastError(str(error["id"]), str(error.get("cause") or "unknown"), message, error.get("t"))

@@ -1,0 +1,115 @@
+"""`status` as a page, for somebody who looks at three in the morning: first whether it runs and how far it is, last what
+to do. Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta, tzinfo
+
+from batchrun.report.page import Block, Page, Row, Tone, Words, row
+from batchrun.report.plain import clock, count, dollars, duration, moment, percent, rate, shorten
+from batchrun.report.sparkline import BLOCKS
+from batchrun.report.standing import STALE_SECONDS, Live, Standing
+from batchrun.report.text import resume_page, run_words
+from batchrun.report.words import limit_word
+
+BAR_WIDTH = 30
+
+
+def status_page(standing: Standing, zone: tzinfo | None = None, marks: str = BLOCKS) -> Page:
+    """`zone` None is this machine's; `marks` are those of the bar."""
+    rows = [*_count_rows(standing, marks), *_live_rows(standing, zone), *_trouble_rows(standing, zone)]
+    page: Page = [_headline(standing, zone)]
+    if rows:
+        page.append(Block("", tuple(rows)))
+    if standing.live is None:
+        page += resume_page(standing.resume.command, standing.resume.why)
+    return page
+
+
+def quiet_remark(standing: Standing) -> str | None:
+    """What is odd about a run that has stopped telling of itself; None where nothing is."""
+    live = standing.live
+    if live is None or live.quiet < STALE_SECONDS:
+        return None
+    return (
+        f"the run has written nothing for {duration(live.quiet)}, though its process lives: "
+        "it may be suspended, or its machine was asleep"
+    )
+
+
+def _headline(standing: Standing, zone: tzinfo | None) -> Words:
+    now, last, jobs = moment(standing.now), standing.last, standing.jobs
+    where = f"{jobs} (on the embedded provider)" if standing.simulated else jobs
+    if standing.live is not None:
+        holder = standing.holder
+        assert holder is not None
+        since = moment(last.started if last else holder.started)
+        age = duration((now - since).total_seconds())
+        text = f"{where}: running for {age}, since {clock(since, now, zone)} (pid {holder.pid} on {holder.host})"
+        return Words(text, Tone.GOOD)
+    if last is None:
+        return Words(f"{where}: no run is at work", Tone.WARN)
+    how = run_words(last)
+    return Words(f"{where}: not running; {clock(moment(last.until), now, zone)} {how.text}", how.tone)
+
+
+def _count_rows(standing: Standing, marks: str) -> list[Row]:
+    totals, total = standing.totals, standing.total
+    if totals is None:
+        return [row("items", "nothing is known yet")]
+    parts = [f"{count(totals.done)} done"]
+    parts += [f"{count(totals.incomplete)} incomplete", f"{count(totals.refused)} refused"]
+    parts += [f"{count(totals.failed)} failed"]
+    tone = Tone.BAD if totals.failed else Tone.PLAIN
+    if total is None:
+        return [row("finished", f"{count(totals.finished)}: {', '.join(parts)}", tone)]
+    share = totals.finished / total if total else 1.0
+    filled = round(min(share, 1.0) * BAR_WIDTH)
+    bar = marks[-1] * filled + marks[1] * (BAR_WIDTH - filled)
+    rows = [row("finished", f"{bar}  {count(totals.finished)} of {count(total)} ({percent(share)})")]
+    rows.append(row("", ", ".join(parts), tone))
+    if standing.pending is not None:
+        rows.append(row("pending", f"{count(standing.pending)}{_in_flight(standing.live)}"))
+    return rows
+
+
+def _in_flight(live: Live | None) -> str:
+    if live is None or not (live.in_flight or live.backing_off):
+        return ""
+    waiting = f", {count(live.backing_off)} waiting to be asked again" if live.backing_off else ""
+    return f"; of these {count(live.in_flight)} in flight{waiting}"
+
+
+def _live_rows(standing: Standing, zone: tzinfo | None) -> list[Row]:
+    live = standing.live
+    if live is None:
+        return []
+    rows = [
+        row(name, f"{gate.in_flight} of {gate.slots} slots taken; limited by {_why(gate.limited_by, gate.reason)}")
+        for name, gate in live.gates.items()
+    ]
+    pace = [f"{rate(live.tok_s)} tokens/s"] if live.tok_s is not None else []
+    pace += [f"host CPU {live.cpu:.0f} %"] if live.cpu is not None else []
+    pace += [f"{count(live.retries)} failed attempts"] if live.retries else []
+    pace += [dollars(standing.cost_usd)] if standing.cost_usd is not None else []
+    rows += [row("pace", ", ".join(pace))] if pace else []
+    if live.eta_s is not None:
+        now = moment(standing.now)
+        end = clock(now + timedelta(seconds=live.eta_s), now, zone)
+        rows.append(row("time left", f"about {duration(live.eta_s)}, until {end}"))
+    if live.stopping:
+        rows.append(row("stopping", f"{live.stopping}; waiting for what is in flight", Tone.WARN))
+    return rows
+
+
+def _why(limited_by: str, reason: str) -> str:
+    return f"{limit_word(limited_by)}: {reason}" if reason else limit_word(limited_by)
+
+
+def _trouble_rows(standing: Standing, zone: tzinfo | None) -> list[Row]:
+    error = standing.last_error
+    if error is None:
+        return []
+    when = f"{clock(moment(error.stamp), moment(standing.now), zone)} " if error.stamp else ""
+    text = f"{when}{shorten(error.id, 40)}: {error.cause}: {shorten(error.message, 200)}"
+    return [row("last error", text, Tone.WARN)]

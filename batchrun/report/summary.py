@@ -1,0 +1,174 @@
+"""The night in one value, made of what the files say. Pure: values and iterables in, no clock, no file, no drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from batchrun.outcome import Status
+from batchrun.report.census import Census, Loop, Totals
+from batchrun.report.lines import Line
+from batchrun.report.look import LookAt, items_to_look_at
+from batchrun.report.night import How, NightRun
+from batchrun.report.resume import Resume, next_step
+from batchrun.report.series import Limit, Period, Series
+from batchrun.report.spread import Spread
+from batchrun.report.stalls import Flavour, provider, receive_side, stream
+
+EXAMPLES = 3  # enough to see a pattern, few enough for a line
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What is known before anything is counted.
+
+    `jobs` is the job file as the reader reaches it, `command` what it takes to go on with it, `total` its items (None
+    where no run told). `until` is the moment of the report.
+    """
+
+    jobs: str
+    command: str
+    runs: tuple[NightRun, ...]
+    total: int | None
+    until: str
+    simulated: bool = False
+
+    @property
+    def since(self) -> str:
+        """When the first of the runs began; without any run, the beginning of time."""
+        return min((run.started for run in self.runs), default="")
+
+    @property
+    def is_running(self) -> bool:
+        return any(run.how is How.RUNNING for run in self.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Items of one kind: a cause of failure, or `incomplete`, `refused`. `message` is that of the first example."""
+
+    name: str
+    count: int
+    message: str
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """Attempts that failed, by cause; and how many items had any."""
+
+    attempts: int
+    items: int
+    causes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Output tokens of the night: of answers, and thrown away with failed attempts. `per_second` is over the time in
+    which a run was alive."""
+
+    answers: int
+    wasted: int
+    per_second: float
+
+    @property
+    def wasted_share(self) -> float:
+        return self.wasted / (self.answers + self.wasted) if self.wasted else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """US dollars of the items whose price is known; None, never 0, where none is."""
+
+    usd: float | None
+    priced: int
+    unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A night. `totals` is the whole job file as it stands, `tonight` what finished during the night; causes and
+    examples tell of all that stands, everything after them of the night."""
+
+    night: Night
+    totals: Totals
+    tonight: Totals
+    pending: int | None
+    causes: tuple[Kind, ...]
+    others: tuple[Kind, ...]
+    retries: Retries
+    tokens: Tokens
+    cost: Cost
+    wall: Spread | None
+    ttft: Spread | None
+    tok_s: Spread | None
+    loop: Loop | None
+    flavours: tuple[Flavour, ...]
+    limits: tuple[Limit, ...]
+    series: Series
+    look_at: tuple[LookAt, ...]
+    resume: Resume
+
+    @property
+    def seconds(self) -> float:
+        """How long a run was alive during the night."""
+        return _seconds(self.night)
+
+
+def summarise(night: Night, lines: Iterable[Line], periods: Iterable[Period]) -> Summary:
+    """Count a night. Reads both iterables once, and keeps of them what `Census` and `Series` say."""
+    census, series = Census(night.since), Series()
+    census.take(lines)
+    series.take(periods)
+    totals, limits, loop = census.totals(), series.limits(), census.loop()
+    pending = None if night.total is None else max(night.total - totals.finished, 0)
+    return Summary(
+        night=night,
+        totals=totals,
+        tonight=census.night(),
+        pending=pending,
+        causes=tuple(_kind(census, cause, number) for cause, number in census.causes().most_common()),
+        others=_others(census, totals),
+        retries=Retries(census.retried.total(), census.retried_items, dict(census.retried)),
+        tokens=_tokens(census, night),
+        cost=Cost(census.cost_usd if census.priced else None, census.priced, census.unpriced),
+        wall=census.wall(),
+        ttft=census.ttft(),
+        tok_s=census.tok_s(),
+        loop=loop,
+        flavours=(
+            receive_side(loop, census.culprits.best(EXAMPLES, census.counts)),
+            stream(census.retried),
+            provider(census.retried, limits),
+        ),
+        limits=tuple(limits),
+        series=series,
+        look_at=tuple(items_to_look_at(census)),
+        resume=next_step(
+            night.command,
+            is_running=night.is_running,
+            exit_code=night.runs[-1].exit_code if night.runs else None,
+            totals=totals,
+            pending=pending,
+        ),
+    )
+
+
+def _seconds(night: Night) -> float:
+    return sum(run.seconds for run in night.runs)
+
+
+def _kind(census: Census, name: str, number: int) -> Kind:
+    examples = census.kinds.of(name, EXAMPLES, census.counts)
+    message = examples[0].note if examples else ""
+    return Kind(name, number, message, tuple(example.id for example in examples))
+
+
+def _others(census: Census, totals: Totals) -> tuple[Kind, ...]:
+    kinds = ((Status.INCOMPLETE, totals.incomplete), (Status.REFUSED, totals.refused))
+    return tuple(_kind(census, str(name), number) for name, number in kinds if number)
+
+
+def _tokens(census: Census, night: Night) -> Tokens:
+    seconds = _seconds(night)
+    return Tokens(census.tokens, census.wasted_tokens, census.tokens / seconds if seconds else 0.0)

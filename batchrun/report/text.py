@@ -1,0 +1,177 @@
+"""The report as a page: what an operator has to know first stands first, what to type stands last. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import tzinfo
+
+from batchrun.report.headline import headline
+from batchrun.report.night import How, NightRun
+from batchrun.report.page import Block, Page, Row, Tone, Verbatim, Words, row
+from batchrun.report.plain import clock, count, counted, dollars, duration, moment, percent, rate, shorten
+from batchrun.report.sparkline import BLOCKS, downsample, sparkline
+from batchrun.report.spread import Spread
+from batchrun.report.stalls import listed
+from batchrun.report.summary import Kind, Summary
+from batchrun.report.words import exit_word, limit_word
+
+RUNS_SHOWN = 5
+LOOK_SHOWN = 8
+ID_WIDTH = 40
+BESIDE_CURVES = 34  # columns for the label and the figures at both sides of a curve
+_FLAVOURS = {"receive_side": "our side", "stream": "the stream", "provider": "the provider"}
+
+
+def report_page(summary: Summary, width: int, zone: tzinfo | None = None, marks: str = BLOCKS) -> Page:
+    """`zone` None is this machine's; `marks` are those of the sparklines."""
+    page: Page = [Words(headline(summary), _headline_tone(summary)), _runs(summary, zone)]
+    if summary.causes:
+        page.append(_causes(summary))
+    if summary.others:
+        page.append(Block("Answered in part, or refused", tuple(_kind_row(kind) for kind in summary.others)))
+    if summary.tonight.finished:
+        page += [_speed(summary), _retries(summary)]
+    if summary.series.times:
+        page += [_load(summary, width, zone, marks), _limits(summary)]
+    if summary.tonight.finished:
+        flavours = summary.flavours
+        rows = tuple(row(_FLAVOURS[f.name], f.words, Tone.WARN if f.happened else Tone.PLAIN) for f in flavours)
+        page.append(Block("Did it stall?", rows))
+    if summary.look_at:
+        look = tuple((Words(shorten(at.id, ID_WIDTH)), Words(at.reason)) for at in summary.look_at[:LOOK_SHOWN])
+        page.append(Block("Items to look at (batchrun show ID)", look))
+    return page + resume_page(summary.resume.command, summary.resume.why)
+
+
+def resume_page(command: str | None, why: str) -> Page:
+    """What to do next; always the last lines."""
+    if command is None:
+        return [Words(f"{why[:1].upper()}{why[1:]}.", Tone.STRONG)]
+    return [Words(f"To go on ({why}):", Tone.STRONG), Verbatim(command, indent=2)]
+
+
+def run_words(run: NightRun) -> Words:
+    """How a run ended."""
+    match run.how:
+        case How.RUNNING:
+            return Words("still running", Tone.GOOD)
+        case How.KILLED:
+            return Words(
+                "killed: it wrote no end (SIGKILL, out of memory or power); what was finished is kept", Tone.BAD
+            )
+        case How.ENDED:
+            word = "ended" if run.exit_code == 0 else "ended; not every item has a full answer"
+            return Words(f"{word} (exit {run.exit_code})", Tone.PLAIN if run.exit_code == 0 else Tone.WARN)
+        case How.DRAINED:
+            return Words(f"stopped early, in order: {run.reason} (exit {run.exit_code})", Tone.WARN)
+        case How.HALTED:
+            return Words(f"stopped at once by a second signal: {run.reason} (exit {run.exit_code})", Tone.WARN)
+        case How.STOPPED:
+            reason = run.reason or exit_word(run.exit_code or 0)
+            return Words(f"stopped: {shorten(reason, 200)} (exit {run.exit_code})", Tone.BAD)
+
+
+def _headline_tone(summary: Summary) -> Tone:
+    if summary.totals.failed:
+        return Tone.BAD
+    return Tone.WARN if summary.pending or summary.others else Tone.GOOD
+
+
+def _runs(summary: Summary, zone: tzinfo | None) -> Block:
+    runs = summary.night.runs
+    now = moment(summary.night.until)
+    rows = tuple(
+        (
+            Words(clock(moment(run.started), now, zone)),
+            Words(duration(run.seconds)),
+            Words(f"{count(run.pending)} to do", Tone.FAINT),
+            run_words(run),
+        )
+        for run in runs[-RUNS_SHOWN:]
+    )
+    more = len(runs) - len(rows)
+    title = f"{counted(len(runs), 'run')} of {summary.night.jobs}"
+    title += f" (the last {len(rows)} are shown)" if more else ""
+    title += ", on the embedded provider" if summary.night.simulated else ""
+    return Block(title, rows, numeric=frozenset({1}))
+
+
+def _causes(summary: Summary) -> Block:
+    again = f"; {count(summary.totals.again)} to be asked again" if summary.totals.again else ""
+    return Block(f"Failed: {count(summary.totals.failed)}{again}", tuple(_kind_row(kind) for kind in summary.causes))
+
+
+def _kind_row(kind: Kind) -> Row:
+    named = ", ".join(shorten(id, ID_WIDTH) for id in kind.examples)
+    more = ", ..." if kind.count > len(kind.examples) else ""
+    said = f"{named}{more}" + (f": {shorten(kind.message, 160)}" if kind.message else "")
+    return Words(kind.name), Words(count(kind.count)), Words(said)
+
+
+def _speed(summary: Summary) -> Block:
+    rows = [
+        _spread_row("whole answer", summary.wall, duration),
+        _spread_row("first token", summary.ttft, duration),
+        _spread_row("tokens a second", summary.tok_s, rate),
+    ]
+    title = f"Speed: {rate(summary.tokens.per_second)} tokens/s over the night"
+    if summary.seconds >= 1:
+        title += f", {rate(summary.tonight.finished / summary.seconds * 60)} items/min"
+    found = tuple(row for row in rows if row is not None)
+    return Block(title, found, head=("", "median", "p95", "max", ""), numeric=frozenset({1, 2, 3}))
+
+
+def _spread_row(label: str, figures: Spread | None, say: Callable[[float], str]) -> Row | None:
+    if figures is None:
+        return None
+    told = (Words(say(figures.p50)), Words(say(figures.p95)), Words(say(figures.max)))
+    return Words(label, Tone.FAINT), *told, Words(f"of {counted(figures.n, 'item')}", Tone.FAINT)
+
+
+def _retries(summary: Summary) -> Block:
+    retries, tokens = summary.retries, summary.tokens
+    failed = "none"
+    if retries.attempts:
+        items = counted(retries.items, "item")
+        failed = f"{count(retries.attempts)} in {items}: {listed(retries.causes)}"
+    spent = f"{count(tokens.answers)} answered"
+    if tokens.wasted:
+        spent += f", {count(tokens.wasted)} wasted on failed attempts ({percent(tokens.wasted_share)})"
+    return Block("Retries and waste", (row("failed attempts", failed), row("tokens", f"{spent}; {_cost(summary)}")))
+
+
+def _cost(summary: Summary) -> str:
+    cost = summary.cost
+    if cost.usd is None:
+        return "cost unknown"
+    unknown = f" and {counted(cost.unpriced, 'item')} of unknown price" if cost.unpriced else ""
+    return f"cost {dollars(cost.usd)}{unknown}"
+
+
+def _load(summary: Summary, width: int, zone: tzinfo | None, marks: str) -> Block:
+    series = summary.series
+    room = max(width - BESIDE_CURVES, 16)
+    curves = []
+    for label, figures, top, unit in (("slots", series.slots, max(series.slots), ""), ("CPU", series.cpu, 100.0, " %")):
+        line = sparkline(downsample(series.times, figures, room), top, marks)
+        mean = sum(figures) / len(figures)
+        curves.append(
+            (Words(label, Tone.FAINT), Words(line), Words(f"mean {mean:.0f}{unit}, max {max(figures):.0f}{unit}"))
+        )
+    begin, end = (clock(time, moment(summary.night.until), zone) for time in series.span())
+    drawn = len(curves[0][1].text)
+    axis = begin + end.rjust(drawn - len(begin)) if drawn > len(begin) + len(end) else f"{begin} to {end}"
+    return Block("Load over time", (*curves, (Words(""), Words(axis, Tone.FAINT), Words(""))))
+
+
+def _limits(summary: Summary) -> Block:
+    series = summary.series
+    shares = ", ".join(_limit(summary, place) for place in range(len(summary.limits)))
+    own = f"{sum(series.proc_cpu) / len(series.proc_cpu):.0f} % of one core, {series.rss_mb:.0f} MB at most"
+    return Block("What limited", (row("the slots", shares), row("batchrun took", own)))
+
+
+def _limit(summary: Summary, place: int) -> str:
+    limit = summary.limits[place]
+    many = len({limit.backend for limit in summary.limits}) > 1
+    return f"{limit.backend + ': ' if many else ''}{limit_word(limit.limited_by)} {percent(limit.share)}"

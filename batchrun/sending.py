@@ -1,0 +1,220 @@
+"""The second half of `run`: provider, engine, journal and telemetry put together, from the first request to the last
+record. Imported only when something is pending, for it imports the SDK.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import socket
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from batchrun import __version__
+from batchrun.config import RunConfig
+from batchrun.ending import Ending, exit_code
+from batchrun.engine import Engine, Surroundings, Terms
+from batchrun.errors import BatchrunError, ConfigError, JournalError
+from batchrun.gate.load import Load, LoadSampler, raise_open_files
+from batchrun.item import timestamp
+from batchrun.jobs.reader import JobFile
+from batchrun.journal.index import remember
+from batchrun.journal.runs import RunEnd, RunStart, record_end, record_start
+from batchrun.journal.snapshot import write_snapshot
+from batchrun.journal.writer import Journal
+from batchrun.providers.anthropic import AnthropicProvider
+from batchrun.providers.base import Provider
+from batchrun.simulator.process import start_simulator
+from batchrun.stop import StopSwitch
+from batchrun.tally import Tally, View
+from batchrun.telemetry import TelemetryLog, snapshot
+from batchrun.teller import Teller
+
+
+def send(config: RunConfig, jobs: JobFile, journal: Journal, run: str, ending: Ending, teller: Teller) -> Ending:
+    """Ask what is pending; `ending` is how things stood before.
+
+    Raises:
+        BatchrunError: no credentials, or the run cannot go on; its end is told in the state either way.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_logging(config.log))
+        provider = _provider(config, stack)
+        start = _start(config, jobs, run)
+        teller.begin(_about(config, jobs, ending, provider))
+        record_start(ending.state, start)
+        warning = remember(ending.state)
+        if warning:
+            teller.say(warning)
+        sending = _Sending(config, jobs, journal, provider, teller, _Told(ending, start))
+        try:
+            done = asyncio.run(sending.work())
+        except BatchrunError as exc:
+            # The disk may be what ended it; the run then counts as killed, which is no lie.
+            with contextlib.suppress(JournalError):
+                record_end(ending.state, RunEnd(run, timestamp(), int(exc.exit_code), str(exc)))
+            raise
+        record_end(ending.state, RunEnd(run, timestamp(), int(done.exit_code), done.reason or "finished", done.now))
+        return done
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is known of the run before its first request."""
+
+    before: Ending
+    start: RunStart
+
+    def write_status(self, view: View, ended: dict[str, object] | None = None) -> None:
+        """Replace the snapshot; a look-out for people, so what keeps it from being written is nobody's error."""
+        start = self.start
+        facts = {"run": start.run, "jobs": start.jobs, "started": start.started, "model": start.model}
+        write_snapshot(self.before.state, snapshot(view, facts, ended))
+
+
+class _Sending:
+    """The asynchronous middle of a run."""
+
+    def __init__(
+        self, config: RunConfig, jobs: JobFile, journal: Journal, provider: Provider, teller: Teller, told: _Told
+    ) -> None:
+        self._config = config
+        self._jobs = jobs
+        self._journal = journal
+        self._provider = provider
+        self._teller = teller
+        self._told = told
+        self._stop = StopSwitch()
+
+    async def work(self) -> Ending:
+        before, loop = self._told.before, asyncio.get_running_loop()
+        tally = Tally(self._jobs.total, before.finished, self._jobs.pending_count, loop.time())
+        with TelemetryLog(before.state.telemetry, self._told.start.run) as telemetry:
+            # After the SDK's import a full collection stalls the loop for 130 ms; what is there now is there for good.
+            gc.collect()
+            gc.freeze()
+            around = Surroundings(self._stop, LoadSampler(), partial(self._take_period, telemetry))
+            providers = {self._config.backend.name: self._provider}
+            engine = Engine(self._terms(), self._jobs, self._journal, providers, tally, around)
+            self._told.write_status(engine.view())
+            cpu_began = _cpu_seconds()
+            try:
+                with self._teller.watching(engine.view):
+                    await _unwrapped(engine.run())
+            except BatchrunError as exc:
+                self._told.write_status(engine.view(), {"exit_code": int(exc.exit_code), "reason": str(exc)})
+                raise
+            finally:
+                await self._provider.close()
+        return self._end(engine, tally, _cpu_seconds() - cpu_began)
+
+    def _end(self, engine: Engine, tally: Tally, cpu: float) -> Ending:
+        for model in engine.shelved_models:
+            self._teller.say(f"model {model!r} is not known to the provider; its items stay pending: mend the model")
+        finished = tally.finished
+        code = self._stop.halt_code or exit_code(finished, self._config.accept, self._stop.codes)
+        self._told.write_status(engine.view(), {"exit_code": int(code), "reason": self._stop.reason})
+        return replace(
+            self._told.before,
+            exit_code=code,
+            finished=finished,
+            now={str(status): count for status, count in tally.now.items()},
+            reason=self._stop.reason,
+            overhead=max(0.0, 1 - engine.accounts_cpu / cpu) if cpu > 0 else None,
+        )
+
+    def _terms(self) -> Terms:
+        config = self._config
+        return Terms(
+            bounds=replace(config.gate, max_slots=min(config.gate.max_slots, raise_open_files())),
+            clocks=config.clocks,
+            retry=config.retry,
+            period=config.period,
+            drain_timeout=config.drain_timeout,
+            give_up=config.give_up,
+            stream=config.stream,
+        )
+
+    def _take_period(self, telemetry: TelemetryLog, view: View, load: Load, lag_ms: float) -> None:
+        telemetry.append(view, load, lag_ms)
+        self._told.write_status(view)
+        self._teller.period(view)
+
+
+async def _unwrapped(run: Coroutine[object, object, None]) -> None:
+    """Await the engine; of a group of errors the first of ours is the one to tell."""
+    try:
+        await run
+    except BaseExceptionGroup as group:
+        error: BaseException | None = group.subgroup(BatchrunError)
+        if error is None:
+            raise
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from None
+
+
+def _provider(config: RunConfig, stack: ExitStack) -> Provider:
+    backend = config.backend
+    if config.simulate:
+        simulator = stack.enter_context(start_simulator(config.scenario))
+        backend = replace(backend, base_url=simulator.base_url)
+    return AnthropicProvider(backend, config.gate.max_slots)
+
+
+def _start(config: RunConfig, jobs: JobFile, run: str) -> RunStart:
+    return RunStart(
+        run=run,
+        started=timestamp(),
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        version=__version__,
+        jobs=str(config.jobs.absolute()),
+        jobs_sha256=jobs.sha256,
+        args=sys.argv[1:],
+        total=jobs.total,
+        pending=jobs.pending_count,
+        model=_models(jobs),
+        simulated=config.simulate,
+    )
+
+
+def _about(config: RunConfig, jobs: JobFile, ending: Ending, provider: Provider) -> str:
+    asked = "the embedded provider" if config.simulate else f"{provider.base_url} ({provider.credential})"
+    pending = f"{jobs.pending_count:,} of {jobs.total:,} items pending"
+    return f"{pending}; model {_models(jobs)}; asking {asked}; answers go to {ending.state.results}"
+
+
+def _models(jobs: JobFile) -> str:
+    return ", ".join(sorted(jobs.models))
+
+
+def _cpu_seconds() -> float:
+    times = os.times()
+    return times.user + times.system
+
+
+@contextmanager
+def _logging(path: Path | None) -> Iterator[None]:
+    """Decisions go to a file if one was asked for; nobody else hears them."""
+    logger = logging.getLogger("batchrun")
+    logger.propagate = False
+    try:
+        handler = logging.NullHandler() if path is None else logging.FileHandler(path, encoding="utf-8")
+    except OSError as exc:
+        raise ConfigError(f"--log {path}: cannot be written ({exc.strerror}); give another path") from exc
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()

@@ -1,0 +1,177 @@
+"""Fakes for the engine: a provider that plays a script per item, a journal in memory, a load that is told.
+
+They wait on the loop's clock only, so that a night passes in no time in `run_virtual`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from batchrun.engine import Engine, Surroundings, Terms
+from batchrun.failure import AttemptFailed, Cause, Failure
+from batchrun.gate.law import GateBounds
+from batchrun.gate.load import Load
+from batchrun.jobs.job import RequestFlags
+from batchrun.jobs.reader import JobFile, check_jobs
+from batchrun.outcome import Outcome
+from batchrun.providers.base import ConnectionWatch, Provider, Request
+from batchrun.retry import RetryPolicy
+from batchrun.stop import StopSwitch
+from batchrun.stream.clocks import ClockLimits
+from batchrun.tally import Tally, View
+
+Step = float | Failure | BaseException
+Script = Callable[[str, int], list[Step]]  # prompt, how many times it was asked before -> what happens
+
+
+class ScriptedReply:
+    """Waits for the numbers of its script, breaks at its failures; what it did not fail at, it answers with the prompt."""
+
+    def __init__(self, prompt: str, steps: list[Step]) -> None:
+        self._prompt = prompt
+        self._steps = steps
+
+    is_stream = True
+
+    def pace(self, seconds: float) -> None:
+        pass
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        yield _sse({"type": "message_start", "message": {"id": "m", "model": "claude-haiku-5-5", "usage": {}}})
+        yield _sse({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})
+        for step in self._steps:
+            if isinstance(step, Failure):
+                raise AttemptFailed(step)
+            if isinstance(step, BaseException):
+                raise step
+            await asyncio.sleep(step)
+            yield _sse({"type": "ping"})
+        delta = {"type": "text_delta", "text": f"answer to {self._prompt}"}
+        yield _sse({"type": "content_block_delta", "index": 0, "delta": delta})
+        yield _sse({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 4}})
+        yield _sse({"type": "message_stop"})
+
+
+class ScriptedProvider:
+    """Plays a script for each prompt and remembers who was asked when, and how many at once."""
+
+    base_url = "http://scripted"
+    credential = "none"
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self.asked: list[str] = []
+        self.asked_at: list[float] = []
+        self.open_now = 0
+        self.most_open = 0
+
+    @asynccontextmanager
+    async def open(
+        self, request: Request, connect_timeout: float, watch: ConnectionWatch
+    ) -> AsyncIterator[ScriptedReply]:
+        prompt = request.body["messages"][0]["content"]
+        steps = self._script(prompt, self.asked.count(prompt))
+        self.asked.append(prompt)
+        self.asked_at.append(asyncio.get_running_loop().time())
+        self.open_now += 1
+        self.most_open = max(self.most_open, self.open_now)
+        try:
+            if steps and isinstance(steps[0], Failure) and steps[0].status is not None:
+                raise AttemptFailed(steps[0])
+            yield ScriptedReply(prompt, steps)
+        finally:
+            self.open_now -= 1
+
+    async def close(self) -> None:
+        pass
+
+
+class StoreInMemory:
+    """A journal without a disk."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+
+    async def commit(self, outcome: Outcome) -> None:
+        await asyncio.sleep(0)
+        self.outcomes.append(outcome)
+
+    async def wait_for_room(self) -> None:
+        pass
+
+
+class StoreWhoseDiskIsFull(StoreInMemory):
+    """Refuses everything."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    async def commit(self, outcome: Outcome) -> None:
+        raise self._error
+
+
+class ToldLoad:
+    """A sampler that says what it was told; `cpu` can be changed while the run goes on."""
+
+    def __init__(self, cpu: float = 10.0) -> None:
+        self.cpu = cpu
+        self._samples = 0
+
+    def sample(self) -> Load:
+        self._samples += 1
+        return Load(self.cpu, self.cpu, 5.0, 50.0, None, None, self._samples)
+
+
+def failing(cause: Cause, status: int | None = None, retry_after: float | None = None) -> Failure:
+    return Failure(cause, f"scripted {cause}", status=status, retry_after=retry_after)
+
+
+class Stage:
+    """An engine with everything round it, over so many simple jobs."""
+
+    def __init__(self, place: Path, script: Script, count: int = 10, **terms: Any) -> None:
+        path = place / "jobs.jsonl"
+        path.write_bytes(b"".join(orjson.dumps({"id": f"i{n}", "prompt": f"p{n}"}) + b"\n" for n in range(count)))
+        self.jobs: JobFile = check_jobs(path, RequestFlags(), frozenset({"claude"}), lambda id, request: True)
+        self.provider = ScriptedProvider(script)
+        self.store = StoreInMemory()
+        self.load = ToldLoad()
+        self.stop = StopSwitch()
+        self.views: list[View] = []
+        self._terms = terms
+        self.engine: Engine | None = None
+
+    def build(self) -> Engine:
+        """Inside the loop: the engine asks it for its clock."""
+        defaults = {
+            "bounds": GateBounds(),
+            "clocks": ClockLimits(),
+            "retry": RetryPolicy(),
+            "period": 2.0,
+            "drain_timeout": 20.0,
+            "give_up": 3600.0,
+            "stream": True,
+        }
+        tally = Tally(self.jobs.total, {}, self.jobs.pending_count, asyncio.get_running_loop().time())
+        around = Surroundings(self.stop, self.load, lambda view, load, lag: self.views.append(view), lambda: 0.5)
+        providers: dict[str, Provider] = {"claude": self.provider}
+        self.engine = Engine(Terms(**(defaults | self._terms)), self.jobs, self.store, providers, tally, around)
+        return self.engine
+
+    async def run(self) -> dict[str, Outcome]:
+        """The outcomes by id, each of which came once."""
+        await self.build().run()
+        ids = [outcome.id for outcome in self.store.outcomes]
+        assert len(ids) == len(set(ids))
+        return {outcome.id: outcome for outcome in self.store.outcomes}
+
+
+def _sse(event: dict[str, Any]) -> bytes:
+    return b"event: %s\ndata: %s\n\n" % (event["type"].encode(), orjson.dumps(event))

@@ -1,0 +1,342 @@
+"""A commit returns when its outcome is durable, never before, and trouble reaches everyone who waits."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from batchrun.errors import ExitCode, JournalError, LockHeldError, StateError
+from batchrun.journal import writer
+from batchrun.journal.disk import DISK, Disk
+from batchrun.journal.finished import Standing
+from batchrun.journal.log import distrust_mark
+from batchrun.journal.reader import read_result
+from batchrun.journal.record import encode_result
+from batchrun.journal.state import StateDir
+from batchrun.journal.writer import Journal
+from batchrun.outcome import Outcome, Status
+from tests.journal.builders import (
+    HEADER,
+    checkpoints,
+    failure,
+    finished_after_restart,
+    ids,
+    outcome,
+    refusal_of,
+    state_in,
+    text_of,
+    write,
+)
+from tests.journal.disks import (
+    DiskThatCannotSync,
+    DiskThatFillsUp,
+    DiskThatTakesLittle,
+    DiskThatTakesNothing,
+    DiskWithDiary,
+    name_of,
+)
+
+OUR_FILES = {"checkpoint.jsonl", "results.jsonl", "lock"}
+MANY = [outcome(str(number)) for number in range(200)]
+
+
+class DiskThatWaitsForPermission(Disk):
+    """Its syncs hang until they are let go: what gathers meanwhile can be seen."""
+
+    def __init__(self) -> None:
+        self.may_go = threading.Event()
+        self.is_asked = threading.Event()
+        self.syncs = 0
+
+    def sync(self, fd: int) -> None:
+        if name_of(fd) == "results.jsonl" and threading.current_thread() is not threading.main_thread():
+            self.is_asked.set()
+            self.may_go.wait()
+            self.syncs += 1
+        super().sync(fd)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StateDir:
+    return StateDir(tmp_path / "jobs.batchrun")
+
+
+async def commit_all(journal: Journal, *outcomes: Outcome) -> None:
+    async with asyncio.TaskGroup() as group:
+        for each in outcomes:
+            group.create_task(journal.commit(each))
+
+
+async def failures_of(journal: Journal, *outcomes: Outcome) -> int:
+    """How many of the commits, made at once, were refused."""
+
+    async def is_refused(each: Outcome) -> bool:
+        try:
+            await journal.commit(each)
+        except JournalError:
+            return True
+        return False
+
+    async with asyncio.TaskGroup() as group:
+        commits = [group.create_task(is_refused(each)) for each in outcomes]
+    return sum(commit.result() for commit in commits)
+
+
+def open_journal(state: StateDir, disk: Disk = DISK) -> Journal:
+    return Journal.open(state, HEADER, disk)
+
+
+async def test_a_commit_returns_after_both_files_are_durable(state: StateDir) -> None:
+    """Result, sync, checkpoint, sync, and only then is the item finished (C5)."""
+    disk = DiskWithDiary()
+    with open_journal(state, disk) as journal:
+        disk.diary.clear()
+        await journal.commit(outcome("a"))
+        at_return = list(disk.diary)
+    assert at_return == [
+        ("write", "results.jsonl"),
+        ("sync", "results.jsonl"),
+        ("write", "checkpoint.jsonl"),
+        ("sync", "checkpoint.jsonl"),
+    ]
+
+
+async def test_what_was_committed_is_there_after_a_restart(state: StateDir) -> None:
+    """Answers of every kind, each with its own text."""
+    outcomes = [*MANY, failure("failed", final=True), outcome("refused", status=Status.REFUSED)]
+    with open_journal(state) as journal:
+        await commit_all(journal, *outcomes)
+    assert finished_after_restart(state, *outcomes) == [each.id for each in outcomes]
+    for checkpoint in checkpoints(state)[:200]:
+        assert read_result(state, checkpoint)["text"] == text_of(checkpoint.id)
+
+
+async def test_the_index_knows_what_was_committed(state: StateDir) -> None:
+    """`finished` tells at any time what is on disk."""
+    with open_journal(state) as journal:
+        assert journal.finished.verdict("a", outcome("a").request) is Standing.PENDING
+        await journal.commit(outcome("a"))
+        assert journal.finished.verdict("a", outcome("a").request) is Standing.FINISHED
+
+
+async def test_many_commits_share_few_syncs(state: StateDir) -> None:
+    """What gathers during one commit is the next one (C12)."""
+    disk = DiskThatWaitsForPermission()
+    with open_journal(state, disk) as journal:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(journal.commit(outcome("first")))
+            await asyncio.to_thread(disk.is_asked.wait)
+            for each in MANY:
+                group.create_task(journal.commit(each))
+            await asyncio.sleep(0)  # each has handed in its outcome now
+            disk.may_go.set()
+    assert disk.syncs == 2
+    assert len(ids(state)) == 201
+
+
+async def test_a_full_queue_stops_admission_but_takes_what_is_paid(
+    state: StateDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the bound there is no room, commits go through all the same, and room comes back with the next commit."""
+    monkeypatch.setattr(writer, "MAX_WAITING_RECORDS", 3)
+    disk = DiskThatWaitsForPermission()
+    with open_journal(state, disk) as journal:
+        async with asyncio.TaskGroup() as group:
+            for each in MANY[:5]:
+                group.create_task(journal.commit(each))
+            room = group.create_task(journal.wait_for_room())
+            await asyncio.sleep(0)
+            assert not journal.has_room()
+            assert not room.done()
+            disk.may_go.set()
+        assert journal.has_room()
+    assert len(ids(state)) == 5
+
+
+async def test_large_answers_fill_the_queue_too(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound in bytes keeps a hanging disk from eating the memory."""
+    monkeypatch.setattr(writer, "MAX_WAITING_BYTES", 10_000)
+    disk = DiskThatWaitsForPermission()
+    with open_journal(state, disk) as journal:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(journal.commit(outcome("a", text="x" * 10_000)))
+            await asyncio.sleep(0)
+            assert not journal.has_room()
+            disk.may_go.set()
+        assert journal.has_room()
+
+
+async def test_a_cancelled_commit_is_written_all_the_same(state: StateDir) -> None:
+    """Whoever stops waiting does not take back an answer that is paid."""
+    disk = DiskThatWaitsForPermission()
+    with open_journal(state, disk) as journal:
+        async with asyncio.TaskGroup() as group:
+            commit = group.create_task(journal.commit(outcome("a")))
+            await asyncio.to_thread(disk.is_asked.wait)
+            commit.cancel()
+            disk.may_go.set()
+        await journal.commit(outcome("b"))
+    assert ids(state) == ["a", "b"]
+
+
+async def test_closing_commits_what_waits(state: StateDir) -> None:
+    """The end of a run loses nothing that was handed in; closing twice is fine; later commits are refused."""
+    journal = open_journal(state)
+    async with asyncio.TaskGroup() as group:
+        for each in MANY:
+            group.create_task(journal.commit(each))
+        await asyncio.sleep(0)
+        journal.close()
+    journal.close()
+    assert len(ids(state)) == 200
+    with pytest.raises(JournalError, match="closed"):
+        await journal.commit(outcome("late"))
+
+
+async def test_only_one_journal_is_open_at_a_time(state: StateDir) -> None:
+    """The second one is refused at once, and served after the first has closed (C14)."""
+    with open_journal(state), pytest.raises(LockHeldError):
+        open_journal(state)
+    open_journal(state).close()
+
+
+async def test_a_disk_that_takes_little_at_a_time_is_no_trouble(state: StateDir) -> None:
+    """Short writes are looped (C1)."""
+    with open_journal(state, DiskThatTakesLittle(7)) as journal:
+        await commit_all(journal, *MANY[:20])
+    assert finished_after_restart(state, *MANY) == [each.id for each in MANY[:20]]
+
+
+async def test_a_disk_that_takes_nothing_ends_the_run(state: StateDir) -> None:
+    """A write that neither goes on nor fails would be waited for till the morning."""
+    write(state_in(state.path.parent))
+    with pytest.raises(JournalError, match="space"):
+        write(state, outcome("a"), disk=DiskThatTakesNothing())
+
+
+@pytest.mark.parametrize("room", range(0, 12_000, 571))
+async def test_a_full_disk_is_resumable(state: StateDir, room: int) -> None:
+    """Wherever it fills up: every commit that returned is there after the restart, the others are asked again (C10)."""
+    open_journal(state).close()
+    returned: list[str] = []
+    with open_journal(state, DiskThatFillsUp(room)) as journal:
+        for each in MANY[:12]:
+            if not await failures_of(journal, each):
+                returned.append(each.id)
+        if len(returned) < 12:
+            assert journal.failure is not None
+            assert journal.failure.exit_code is ExitCode.IO_ERROR
+            assert "free some space" in str(journal.failure)
+    assert len(returned) < 12 or room > 10_000
+    assert {*returned} <= {*finished_after_restart(state, *MANY)}
+    with open_journal(state) as journal:
+        todo = [each for each in MANY[:12] if not journal.finished.is_finished(each.id, each.request)]
+        await commit_all(journal, *todo)
+    assert sorted(ids(state)) == sorted(each.id for each in MANY[:12])
+
+
+async def test_whole_answers_before_the_torn_one_are_kept(state: StateDir) -> None:
+    """A batch that the disk took in part is cut behind its last whole record: those answers are paid (C1, C6)."""
+    open_journal(state).close()
+    size = len(encode_result(MANY[0]))
+    with open_journal(state, DiskThatFillsUp(size * 3 + size // 2)) as journal:
+        assert await failures_of(journal, *MANY[:6]) == 6
+        assert journal.failure is not None
+    assert state.results.read_bytes().endswith(b"}\n")
+    assert finished_after_restart(state, *MANY) == ["0", "1", "2"]
+
+
+async def test_after_a_failure_nothing_is_taken(state: StateDir) -> None:
+    """There is no room any more, waiting for it is an error, and so is every commit."""
+    open_journal(state).close()
+    with open_journal(state, DiskThatFillsUp(0)) as journal:
+        assert await failures_of(journal, *MANY[:10]) == 10
+        assert not journal.has_room()
+        with pytest.raises(JournalError):
+            await journal.wait_for_room()
+        assert await failures_of(journal, outcome("later")) == 1
+
+
+async def test_those_who_wait_for_room_hear_of_the_failure(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An admission that waits for a full queue does not wait for ever."""
+    monkeypatch.setattr(writer, "MAX_WAITING_RECORDS", 1)
+    open_journal(state).close()
+    with open_journal(state, DiskThatFillsUp(0)) as journal:
+
+        async def is_told() -> bool:
+            with pytest.raises(JournalError):
+                await journal.wait_for_room()
+            return True
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(failures_of(journal, outcome("a")))
+            await asyncio.sleep(0)
+            room = group.create_task(is_told())
+        assert room.result()
+
+
+@pytest.mark.parametrize("name", ["results.jsonl", "checkpoint.jsonl"])
+async def test_after_a_failed_sync_the_file_is_not_trusted(state: StateDir, name: str) -> None:
+    """The commit fails, the run ends with 74, and the next start writes the file anew first (C9)."""
+    disk = DiskThatCannotSync(name)
+    with open_journal(state, disk) as journal:
+        await journal.commit(outcome("before"))
+        disk.is_broken = True
+        assert await failures_of(journal, outcome("during"), outcome("too")) == 2
+        assert await failures_of(journal, outcome("after")) == 1
+    assert distrust_mark(state.path / name).exists()
+    with open_journal(state) as journal:
+        assert any("written anew" in notice for notice in journal.notices)
+        assert journal.finished.is_finished("before", outcome("before").request)
+    assert not distrust_mark(state.path / name).exists()
+
+
+async def test_a_fault_of_our_own_leaves_nobody_waiting(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug in the writer's thread fails the commits as a refusal of the disk would."""
+
+    class Bug(Exception):
+        pass
+
+    def fails(*_: object) -> bytes:
+        raise Bug
+
+    seen: list[type[BaseException]] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: seen.append(args.exc_type))
+    monkeypatch.setattr(writer, "encode_checkpoint", fails)
+    with open_journal(state) as journal:
+        assert await failures_of(journal, *MANY[:3]) == 3
+    assert seen == [Bug]
+
+
+def test_a_state_that_cannot_be_made_is_told_so(tmp_path: Path) -> None:
+    """A file in its place, or a parent that is one: exit 73 and what to do."""
+    in_the_way = tmp_path / "jobs.batchrun"
+    in_the_way.write_text("mine")
+    for path in (in_the_way, in_the_way / "below.batchrun"):
+        with pytest.raises(StateError, match="--state DIR") as raised:
+            open_journal(StateDir(path))
+        assert raised.value.exit_code is ExitCode.CANNOT_CREATE
+
+
+def test_a_start_that_fails_gives_the_lock_back(state: StateDir) -> None:
+    """A refusal of the files does not look like a run that lives."""
+    state.create()
+    state.checkpoint.write_text("somebody else's\n")
+    for _ in range(2):
+        with pytest.raises(JournalError, match="not a file of this batchrun"):
+            open_journal(state)
+    assert refusal_of(state)
+
+
+def test_no_descriptor_reaches_a_child(state: StateDir) -> None:
+    """Files and lock are closed on exec: a consumer that outlives the run holds nothing of it."""
+    with open_journal(state):
+        links = list(Path("/proc/self/fd").iterdir())
+        ours = {int(link.name): link.readlink().name for link in links if link.is_symlink()}
+        inheritable = {name for fd, name in ours.items() if name in OUR_FILES and os.get_inheritable(fd)}
+    assert OUR_FILES <= set(ours.values())
+    assert inheritable == set()
