@@ -6,8 +6,9 @@ They wait on the loop's clock only, so that a night passes in no time in `run_vi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,13 @@ from batchrun.stream.clocks import ClockLimits
 from batchrun.tally import Tally, View
 
 Step = float | Failure | BaseException
-Script = Callable[[str, int], list[Step]]  # prompt, how many times it was asked before -> what happens
+Script = Callable[[str, int], Sequence[Step]]  # prompt, how many times it was asked before -> what happens
 
 
 class ScriptedReply:
-    """Waits for the numbers of its script, breaks at its failures; what it did not fail at, it answers with the prompt."""
+    """Waits for the numbers of its script, breaks at its failures; at the end of it answers with the prompt."""
 
-    def __init__(self, prompt: str, steps: list[Step]) -> None:
+    def __init__(self, prompt: str, steps: Sequence[Step]) -> None:
         self._prompt = prompt
         self._steps = steps
 
@@ -133,6 +134,17 @@ def failing(cause: Cause, status: int | None = None, retry_after: float | None =
     return Failure(cause, f"scripted {cause}", status=status, retry_after=retry_after)
 
 
+TERMS = Terms(
+    bounds=GateBounds(),
+    clocks=ClockLimits(),
+    retry=RetryPolicy(),
+    period=2.0,
+    drain_timeout=20.0,
+    give_up=3600.0,
+    stream=True,
+)
+
+
 class Stage:
     """An engine with everything round it, over so many simple jobs."""
 
@@ -145,24 +157,15 @@ class Stage:
         self.load = ToldLoad()
         self.stop = StopSwitch()
         self.views: list[View] = []
-        self._terms = terms
+        self._terms = replace(TERMS, **terms)
         self.engine: Engine | None = None
 
     def build(self) -> Engine:
         """Inside the loop: the engine asks it for its clock."""
-        defaults = {
-            "bounds": GateBounds(),
-            "clocks": ClockLimits(),
-            "retry": RetryPolicy(),
-            "period": 2.0,
-            "drain_timeout": 20.0,
-            "give_up": 3600.0,
-            "stream": True,
-        }
         tally = Tally(self.jobs.total, {}, self.jobs.pending_count, asyncio.get_running_loop().time())
         around = Surroundings(self.stop, self.load, lambda view, load, lag: self.views.append(view), lambda: 0.5)
         providers: dict[str, Provider] = {"claude": self.provider}
-        self.engine = Engine(Terms(**(defaults | self._terms)), self.jobs, self.store, providers, tally, around)
+        self.engine = Engine(self._terms, self.jobs, self.store, providers, tally, around)
         return self.engine
 
     async def run(self) -> dict[str, Outcome]:

@@ -1,4 +1,4 @@
-"""An asyncio loop whose clock jumps to the next timer as soon as nothing else is to be done: an hour's wait takes no time.
+"""An asyncio loop whose clock jumps to the next timer as soon as nothing else is to be done: a night passes at once.
 
 For fakes only: a socket or a thread that is not ready at that very moment is overtaken by the next timer.
 """

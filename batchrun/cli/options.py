@@ -23,38 +23,38 @@ def _option(panel: str, help: str, *names: str, **more: Any) -> Any:
 
 
 Jobs = Annotated[Path, typer.Argument(metavar="JOBS", help="The job file: one JSON object a line.")]
-State = Annotated[Path | None, _option(WHAT, "Where the state goes. [default: beside JOBS, ending .batchrun]")]
+State = Annotated[Path | None, _option(WHAT, "Where the state goes. (default: beside JOBS, ending .batchrun)")]
 Limit = Annotated[int | None, _option(WHAT, "Ask only the first N pending items.", min=1, metavar="N")]
 Only = Annotated[list[str] | None, _option(WHAT, "Ask only this item; may be given again.", metavar="ID")]
-Model = Annotated[str | None, _option(WHAT, "For lines that name none. [default: claude-haiku-5-5]")]
-MaxTokens = Annotated[int | None, _option(WHAT, "For lines that say nothing. [default: 2048]", min=1, metavar="N")]
+Model = Annotated[str | None, _option(WHAT, "For lines that name none. (default: claude-haiku-5-5)")]
+MaxTokens = Annotated[int | None, _option(WHAT, "For lines that say nothing. (default: 2048)", min=1, metavar="N")]
 Stream = Annotated[
-    bool | None, _option(WHAT, "Whether answers are streamed. [default: stream]", "--stream/--no-stream")
+    bool | None, _option(WHAT, "Whether answers are streamed. (default: stream)", "--stream/--no-stream")
 ]
 
-BaseUrl = Annotated[str | None, _option(WHO, "Without /v1. [default: what the SDK resolves]", metavar="URL")]
+BaseUrl = Annotated[str | None, _option(WHO, "Without /v1. (default: what the SDK resolves)", metavar="URL")]
 KeyFile = Annotated[Path | None, _option(WHO, "A file that holds the key, mode 0600; for cron.", metavar="FILE")]
 InsecureHttp = Annotated[bool | None, _option(WHO, "Allow http beyond this machine.", "--insecure-http")]
 Simulate = Annotated[bool | None, _option(WHO, "Ask the embedded provider; costs nothing.", "--simulate")]
 Scenario = Annotated[str | None, _option(WHO, "With --simulate: calm, rough, storm, instant, or a file.")]
 
-TargetCpu = Annotated[float | None, _option(GATE, "Per cent of the host. [default: 70]", metavar="PERCENT")]
-MinSlots = Annotated[int | None, _option(GATE, "Never fewer at once. [default: 1]", min=1, metavar="N")]
-MaxSlots = Annotated[int | None, _option(GATE, "Never more at once. [default: 256]", min=1, metavar="N")]
-Period = Annotated[str | None, _option(GATE, "Between two looks at the load. [default: 2s]", metavar="DURATION")]
+TargetCpu = Annotated[float | None, _option(GATE, "Per cent of the host. (default: 70)", metavar="PERCENT")]
+MinSlots = Annotated[int | None, _option(GATE, "Never fewer at once. (default: 1)", min=1, metavar="N")]
+MaxSlots = Annotated[int | None, _option(GATE, "Never more at once. (default: 256)", min=1, metavar="N")]
+Period = Annotated[str | None, _option(GATE, "Between two looks at the load. (default: 2s)", metavar="DURATION")]
 
-ConnectTimeout = Annotated[str | None, _option(CLOCKS, "To a connection. [default: 10s]", metavar="DURATION")]
-FirstByteTimeout = Annotated[str | None, _option(CLOCKS, "To the first byte. [default: 120s]", metavar="DURATION")]
-IdleTimeout = Annotated[str | None, _option(CLOCKS, "Without a single byte. [default: 60s]", metavar="DURATION")]
-StallTimeout = Annotated[str | None, _option(CLOCKS, "With nothing but pings. [default: 600s]", metavar="DURATION")]
-TotalTimeout = Annotated[str | None, _option(CLOCKS, "For the whole attempt. [default: 3600s]", metavar="DURATION")]
+ConnectTimeout = Annotated[str | None, _option(CLOCKS, "To a connection. (default: 10s)", metavar="DURATION")]
+FirstByteTimeout = Annotated[str | None, _option(CLOCKS, "To the first byte. (default: 120s)", metavar="DURATION")]
+IdleTimeout = Annotated[str | None, _option(CLOCKS, "Without a single byte. (default: 60s)", metavar="DURATION")]
+StallTimeout = Annotated[str | None, _option(CLOCKS, "With nothing but pings. (default: 600s)", metavar="DURATION")]
+TotalTimeout = Annotated[str | None, _option(CLOCKS, "For the whole attempt. (default: 3600s)", metavar="DURATION")]
 
-MaxAttempts = Annotated[int | None, _option(ENDS, "Per item and run. [default: 8]", min=1, metavar="N")]
+MaxAttempts = Annotated[int | None, _option(ENDS, "Per item and run. (default: 8)", min=1, metavar="N")]
 GiveUp = Annotated[
-    str | None, _option(ENDS, "Stop when nothing finishes for so long. [default: 60m]", metavar="DURATION")
+    str | None, _option(ENDS, "Stop when nothing finishes for so long. (default: 60m)", metavar="DURATION")
 ]
 DrainTimeout = Annotated[
-    str | None, _option(ENDS, "For items in flight, once stopping. [default: 20s]", metavar="DURATION")
+    str | None, _option(ENDS, "For items in flight, once stopping. (default: 20s)", metavar="DURATION")
 ]
 Accept = Annotated[str | None, _option(ENDS, "Of failed,refused,incomplete: no reason for exit 1.", metavar="KINDS")]
 

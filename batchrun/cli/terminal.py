@@ -110,10 +110,9 @@ def _draw(console: Console, page: Page) -> None:
 
 def _draw_verbatim(console: Console, part: Verbatim) -> None:
     # Never folded: a command that is folded cannot be copied, and an answer has its own lines.
-    text = printable(part.text, keep_lines=True)
-    margin = " " * part.indent
-    for line in text.split("\n"):
-        console.print(_text(Words(margin + line, part.tone)), soft_wrap=True)
+    console.print(_text(Words(part.title, Tone.STRONG)))
+    for line in printable(part.text, keep_lines=True).split("\n"):
+        console.print(_text(Words(" " * INDENT + line)), soft_wrap=True)
 
 
 def _draw_block(console: Console, block: Block) -> None:

@@ -6,11 +6,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from batchrun.journal.record import Checkpoint
 from batchrun.report.headline import headline
 from batchrun.report.night import NightRun
 from batchrun.report.sparkline import downsample
 from batchrun.report.spread import Spread
 from batchrun.report.standing import Standing
+from batchrun.report.story import Story
 from batchrun.report.summary import Kind, Summary
 
 REPORT_SCHEMA = "batchrun.report/1"
@@ -87,6 +89,28 @@ def status_facts(standing: Standing) -> dict[str, Any]:
         "last_run": run_facts(last) if last else None,
         "resume": {"command": standing.resume.command, "why": standing.resume.why},
     }
+
+
+def story_facts(story: Story) -> dict[str, Any]:
+    """What `show --json` prints. `request` is the job's line as it stands, `record` the checkpoint that counts,
+    `result` its line in results.jsonl."""
+    return {
+        "schema": SHOW_SCHEMA,
+        "id": story.id,
+        "jobs": story.jobs,
+        "status": story.status,
+        "line": story.job.number if story.job else None,
+        "request": story.job.fields if story.job else None,
+        "record": _record(story.record) if story.record else None,
+        "result": story.answer,
+        "superseded": [_record(record) for record in story.superseded],
+        "running": story.is_running,
+        "remarks": list(story.remarks),
+    }
+
+
+def _record(record: Checkpoint) -> dict[str, Any]:
+    return asdict(record) | {"status": str(record.status), "flags": list(record.flags), "result": list(record.result)}
 
 
 def run_facts(run: NightRun) -> dict[str, Any]:

@@ -25,8 +25,8 @@ class LookAt(NamedTuple):
 def items_to_look_at(census: Census) -> list[LookAt]:
     """Each item once, with all that there is to say about it."""
     looks = {look.id: look for look in _slow(census)}
-    # What a slow item has waited for says already how often it was asked.
-    looks = {look.id: look for look in _often_asked(census)} | looks
+    for look in _often_asked(census):
+        looks.setdefault(look.id, look)  # what a slow item has waited for says already how often it was asked
     for id, reason in _odd(census):
         known = looks.get(id)
         looks[id] = LookAt(id, reason if known is None else f"{known.reason}; {reason}")

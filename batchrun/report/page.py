@@ -41,11 +41,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Verbatim:
-    """Text that is never folded and keeps its line breaks: a command to copy, an answer."""
+    """Text under a title that is never folded and keeps its line breaks: a command to copy, an answer."""
 
+    title: str
     text: str
-    tone: Tone = Tone.PLAIN
-    indent: int = 0
 
 
 Page = list[Words | Block | Verbatim]

@@ -37,8 +37,8 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`live` is None where no run is at work. `last` is the newest run; `totals` and `pending` are None where nobody can
-    tell. `counted_at` is when the totals were true."""
+    """`live` is None where no run is at work; `last` is the newest run. `totals` and `pending` are None where nobody
+    can tell; `counted_at` is when the totals were true."""
 
     jobs: str
     holder: Holder | None

@@ -1,5 +1,4 @@
-"""`status` as a page, for somebody who looks at three in the morning: first whether it runs and how far it is, last what
-to do. Pure."""
+"""`status` as a page, for somebody who looks at three in the morning: does it run, how far is it, what to do. Pure."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def resume_page(command: str | None, why: str) -> Page:
     """What to do next; always the last lines."""
     if command is None:
         return [Words(f"{why[:1].upper()}{why[1:]}.", Tone.STRONG)]
-    return [Words(f"To go on ({why}):", Tone.STRONG), Verbatim(command, indent=2)]
+    return [Verbatim(f"To go on ({why}):", command)]
 
 
 def run_words(run: NightRun) -> Words:

@@ -10,7 +10,7 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-from batchrun.failure import AttemptFailed, Failure
+from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.stream.clocks import ClockLimits, Clocks
 
 
@@ -25,6 +25,7 @@ class Watch:
         self._loop = asyncio.get_running_loop()
         self._timeout = asyncio.timeout(None)
         self._timer: asyncio.TimerHandle | None = None
+        self._expired: Cause | None = None
         self.clocks = Clocks(limits, self._loop.time())
 
     def __repr__(self) -> str:
@@ -44,11 +45,11 @@ class Watch:
     ) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        _, cause = self.clocks.deadline()
         try:
             await self._timeout.__aexit__(kind, exc, trace)
         except TimeoutError as timeout:
-            raise AttemptFailed(Failure(cause, self.clocks.explain(cause))) from timeout
+            assert self._expired is not None
+            raise AttemptFailed(Failure(self._expired, self.clocks.explain(self._expired))) from timeout
 
     def connecting(self) -> None:
         self.clocks.connecting()
@@ -74,8 +75,10 @@ class Watch:
         self._timer = self._loop.call_at(when, self._look)
 
     def _look(self) -> None:
-        when, _ = self.clocks.deadline()
+        when, cause = self.clocks.deadline()
         if when > self._loop.time():
             self._timer = self._loop.call_at(when, self._look)
         else:
+            # Kept, for bytes may still move the deadline before the body is cancelled.
+            self._expired = cause
             self._timeout.reschedule(self._loop.time())

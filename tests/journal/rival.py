@@ -5,6 +5,7 @@ Started by `test_lock`; imports as little as it can.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def main() -> None:
         _tell(f"refused {int(exc.exit_code)} {exc}")
     else:
         _tell("held")
+        if sys.argv[2:] == ["with a child"] and os.fork() == 0:
+            _tell("child lives")
         sys.stdin.read()
         lock.release()
 

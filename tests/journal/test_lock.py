@@ -30,9 +30,9 @@ def state(tmp_path: Path) -> StateDir:
 class Rival:
     """Another process that takes the lock when it is told to, and keeps it until it is let go."""
 
-    def __init__(self, state: StateDir) -> None:
+    def __init__(self, state: StateDir, *how: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.journal.rival", str(state.path)],
+            [sys.executable, "-m", "tests.journal.rival", str(state.path), *how],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -162,19 +162,14 @@ def test_a_stale_name_is_not_blamed(state: StateDir) -> None:
 
 
 def test_a_forked_child_does_not_hold_the_lock(state: StateDir) -> None:
-    """A consumer that was forked and outlives the run keeps no other run from starting."""
-    lock = Lock.take(state)
-    until_parent_is_done, release = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(release)
-        os.read(until_parent_is_done, 1)
-        os._exit(0)
-    os.close(until_parent_is_done)
-    lock.abandon()  # as a kill would
+    """A consumer that was forked and outlives the killed run keeps no other run from starting."""
+    rival = Rival(state, "with a child")
+    assert rival.read() == "ready"
+    rival.start()
+    assert [rival.read(), rival.read()] == ["held", "child lives"]
+    rival.kill()
     Lock.take(state).release()
-    os.close(release)
-    os.waitpid(child, 0)
+    rival.end()
 
 
 def test_a_lock_that_cannot_be_made_is_told_so(tmp_path: Path) -> None:

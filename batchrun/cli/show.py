@@ -1,0 +1,35 @@
+"""`batchrun show ID [JOBS]`: one item, whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def show(
+    id: Annotated[str, typer.Argument(metavar="ID", help="The item's id in the job file.")],
+    jobs: Annotated[
+        Path | None, typer.Argument(metavar="[JOBS]", help="The job file. [default: the newest run on this machine]")
+    ] = None,
+    state: Annotated[Path | None, typer.Option(help="Where the state lies, if the run was told so.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show one item: what was asked, what was answered, the attempts, the numbers, the error."""
+    from datetime import UTC, datetime
+
+    from batchrun.cli.terminal import draw, print_json, remark
+    from batchrun.report.facts import story_facts
+    from batchrun.report.plain import stamp
+    from batchrun.report.source import find_source
+    from batchrun.report.story import find_story
+    from batchrun.report.story_text import story_page
+
+    story = find_story(find_source(jobs, state, Path.cwd()), id)
+    if json:
+        print_json(story_facts(story))
+    else:
+        draw(story_page(story, stamp(datetime.now(UTC))))
+    for text in story.remarks:
+        remark(text)

@@ -1,0 +1,108 @@
+"""One item as a page: what became of it, in numbers, then what was asked and what was answered, whole. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import tzinfo
+from typing import Any
+
+import orjson
+
+from batchrun.journal.record import Checkpoint
+from batchrun.outcome import Status
+from batchrun.report.page import Block, Page, Row, Tone, Verbatim, Words, row
+from batchrun.report.plain import clock, count, counted, dollars, duration, moment, rate
+from batchrun.report.stalls import listed
+from batchrun.report.story import JobLine, Story
+
+_TONES = {Status.DONE: Tone.GOOD, Status.FAILED: Tone.BAD}
+
+
+def story_page(story: Story, now: str, zone: tzinfo | None = None) -> Page:
+    """`zone` None is this machine's."""
+    page: Page = [_headline(story)]
+    if story.record is not None:
+        page.append(Block("", tuple(_numbers(story.record, now, zone))))
+    if story.superseded:
+        page.append(Block("Earlier records, which count no longer", tuple(_earlier(story, now, zone))))
+    if story.job is not None:
+        page.append(Verbatim(f"Request (line {count(story.job.number)} of {story.jobs})", _request(story.job)))
+    if story.answer is not None and (said := _said(story.answer)):
+        page.append(Verbatim("Answer", said))
+    if story.record is None and not story.is_running:
+        page.append(Verbatim("To ask it:", story.command))
+    return page
+
+
+def _headline(story: Story) -> Words:
+    record = story.record
+    if record is None:
+        return Words(f"{story.id}: pending" + ("; a run is at work" if story.is_running else ""), Tone.WARN)
+    why = (record.error or {}).get("cause") or record.stop_reason
+    text = f"{story.id}: {record.status}" + (f" ({why})" if why else "")
+    if record.status is Status.FAILED:
+        text += "; it will not be asked again" if record.final else "; the next run asks it again"
+    return Words(text, _TONES.get(record.status, Tone.WARN))
+
+
+def _numbers(record: Checkpoint, now: str, zone: tzinfo | None) -> Iterator[Row]:
+    if record.error is not None:
+        http = f" (HTTP {record.error['status']})" if record.error.get("status") else ""
+        yield row("error", f"{record.error.get('message') or record.error.get('cause')}{http}", Tone.BAD)
+    begin, end = (clock(moment(time), moment(now), zone) for time in (record.started, record.finished))
+    yield row("time", f"{begin} to {end}: {duration(record.elapsed)} in {counted(record.attempts, 'attempt')}")
+    if record.retried:
+        yield row("failed attempts", listed(record.retried))
+    yield row("last attempt", _attempt(record))
+    yield row(
+        "CPU", f"{record.cpu:.3f} s of its own ({record.cores:.3f} cores); event loop {record.loop_cores:.2f} cores"
+    )
+    waste = f", {count(record.wasted_tokens)} wasted on failed attempts" if record.wasted_tokens else ""
+    cost = "unknown" if record.cost_usd is None else dollars(record.cost_usd)
+    yield row("tokens", f"{count(record.tokens)}{waste}; cost {cost}")
+    yield row("model", f"{record.model} on backend {record.backend}")
+    if record.flags:
+        yield row("odd", ", ".join(record.flags))
+
+
+def _attempt(record: Checkpoint) -> str:
+    parts = [duration(record.wall)]
+    parts += [f"first token after {duration(record.ttft)}"] if record.ttft is not None else []
+    parts += [f"{rate(record.tok_s)} tokens/s in {counted(record.chunks, 'chunk')}"] if record.tokens else []
+    return ", ".join(parts)
+
+
+def _earlier(story: Story, now: str, zone: tzinfo | None) -> Iterator[Row]:
+    for record in story.superseded:
+        why = (record.error or {}).get("message") or record.stop_reason or ""
+        yield row(
+            clock(moment(record.finished), moment(now), zone), f"{record.status}: {why}" if why else record.status
+        )
+
+
+def _request(job: JobLine) -> str:
+    """The line as it stands, the conversation as people read it."""
+    fields = dict(job.fields)
+    fields.pop("id", None)
+    messages = fields.pop("messages", [])
+    told: list[tuple[Any, Any]] = [(name, fields.pop(name)) for name in ("system", "prompt") if name in fields]
+    if isinstance(messages, list):
+        told += [(message.get("role"), message.get("content")) for message in messages if isinstance(message, dict)]
+    rest = [f"{name}: {_plain(value)}" for name, value in fields.items()]
+    return "\n".join([*rest, *(f"{name}: {_plain(value)}" for name, value in told)])
+
+
+def _said(answer: dict[str, Any]) -> str:
+    """The text; what is no text (a tool call) as JSON."""
+    text = str(answer.get("text") or "")
+    others = [block for block in answer.get("content") or [] if block.get("type") not in ("text", "thinking")]
+    return "\n".join([text, *(_plain(block) for block in others)]).strip("\n")
+
+
+def _plain(value: Any) -> str:
+    """Texts as they are, also where they are the only content of a list of blocks; anything else as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(block, dict) and block.get("type") == "text" for block in value):
+        return "\n".join(str(block.get("text", "")) for block in value)
+    return orjson.dumps(value, default=str).decode()
