@@ -329,7 +329,7 @@ class Engine:
             "in_flight": gate.in_flight,
             "waiting": gate.waiting,
             "limited_by": str(LimitedBy.RATE_LIMIT if gate.is_held else decision.limited_by),
-            "reason": f"the provider asked to wait, {gate.held_seconds:.0f} s left" if gate.is_held else decision.reason,
+            "reason": f"the provider asks to wait {gate.held_seconds:.0f} s" if gate.is_held else decision.reason,
         }
 
     def _first_limit(self) -> int:

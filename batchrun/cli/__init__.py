@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from batchrun.errors import BatchrunError
+from batchrun.errors import BatchrunError, ExitCode
 
 
 def main() -> None:
@@ -20,8 +20,11 @@ def main() -> None:
     except BatchrunError as exc:
         from batchrun.report.plain import printable
 
-        sys.stderr.write(f"batchrun: {printable(str(exc))}\n")
+        sys.stderr.write(f"batchrun: {printable(str(exc), keep_lines=True)}\n")
         sys.exit(int(exc.exit_code))
+    except KeyboardInterrupt:
+        # Before the run has its own handlers, or in a command that has none: nothing was sent, nothing is lost.
+        sys.exit(int(ExitCode.INTERRUPTED))
     except BrokenPipeError:
         # `batchrun report | head`: the reader has seen enough. The interpreter must not flush into the closed pipe.
         sys.stdout = None

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from batchrun.report.plain import duration, printable
 from batchrun.report.words import limit_word
@@ -89,7 +89,7 @@ def summary_line(view: View) -> str:
         f"{view.retries:,} retries",
         f"{view.tok_s:,.0f} tok/s",
         f"CPU {view.cpu:.0f} %" if view.cpu is not None else "CPU ?",
-        *(f"{name}: {gate['slots']} slots, limited by {limit_word(gate['limited_by'])}" for name, gate in view.gates.items()),
+        *(f"{name}: {gate['slots']} slots, {_limit(gate)}" for name, gate in view.gates.items()),
         f"{duration(view.eta_s)} left" if view.eta_s is not None else "",
         f"stopping: {view.stopping}" if view.stopping else "",
     ]
@@ -116,6 +116,10 @@ def live_view(view: View) -> RenderableType:
     return Group(head, _counts(view), *_gate_lines(view), *_trouble(view))
 
 
+def _limit(gate: dict[str, Any]) -> str:
+    return f"limited by {limit_word(gate['limited_by'])}"
+
+
 def _counts(view: View) -> RenderableType:
     from rich.text import Text
 
@@ -138,7 +142,7 @@ def _gate_lines(view: View) -> list[RenderableType]:
     cpu = f"CPU {view.cpu:.0f} %" if view.cpu is not None else "CPU ?"
     for name, gate in view.gates.items():
         text = Text(f"  {name}: {gate['in_flight']} of {gate['slots']} slots, {cpu}, {view.tok_s:,.0f} tok/s, ")
-        text.append(f"limited by {limit_word(gate['limited_by'])}", style="bold")
+        text.append(_limit(gate), style="bold")
         text.append(f" ({gate['reason']})", style="dim")
         lines.append(text)
     return lines

@@ -10,7 +10,7 @@ import typer
 
 def status(
     jobs: Annotated[
-        Path | None, typer.Argument(metavar="[JOBS]", help="The job file. [default: the newest run on this machine]")
+        Path | None, typer.Argument(metavar="JOBS", help="The job file. [default: the newest run on this machine]")
     ] = None,
     state: Annotated[Path | None, typer.Option(help="Where the state lies, if the run was told so.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -18,7 +18,7 @@ def status(
     """Tell whether a run is at work, how far it is, what limits it, and what to do when it is not."""
     from datetime import UTC, datetime
 
-    from batchrun.cli.terminal import draw, marks, print_json, remark
+    from batchrun.cli.terminal import bar_marks, draw, print_json, remark
     from batchrun.report.facts import status_facts
     from batchrun.report.source import find_source, look_at
     from batchrun.report.standing import standing
@@ -28,6 +28,6 @@ def status(
     if json:
         print_json(status_facts(found))
     else:
-        draw(status_page(found, marks=marks()))
+        draw(status_page(found, bar_marks=bar_marks()))
     if text := quiet_remark(found):
         remark(text)

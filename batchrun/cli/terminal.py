@@ -1,36 +1,23 @@
-"""The two consoles: facts go to stdout, remarks to stderr. How a page is drawn, and nothing about what stands in it.
+"""Facts go to stdout, remarks to stderr. How a page is drawn is known here, and nothing about what stands in it.
 
 Whatever is printed passes `printable` here, so that no id, answer or error message can steer a terminal.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
-from batchrun.report.page import Block, Page, Tone, Verbatim, Words
-from batchrun.report.plain import UNFIT, count, duration, percent, printable
+from batchrun.report.page import Block, Command, Page, Prose, Tone, Words
+from batchrun.report.plain import UNFIT, printable
 from batchrun.report.sparkline import ASCII, BLOCKS
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
-
-__all__ = [
-    "count",
-    "draw",
-    "duration",
-    "facts",
-    "marks",
-    "percent",
-    "print_json",
-    "printable",
-    "remark",
-    "remarks",
-    "width",
-]
 
 UNSEEN_WIDTH = 100  # where nobody tells how wide it is (a pipe, a mail from cron): fits most mail readers
 WIDEST = 120  # beyond that the eye loses the line
@@ -47,23 +34,32 @@ _STYLES = {
 
 
 def facts() -> Console:
-    """stdout: what was asked for."""
-    return _console(stderr=False)
+    """stdout, for what was asked for."""
+    from rich.console import Console
 
-
-def remarks() -> Console:
-    """stderr: what a person should know besides."""
-    return _console(stderr=True)
+    is_terminal = _is_terminal(sys.stdout)
+    has_width = is_terminal or "COLUMNS" in os.environ
+    console = Console(
+        # FORCE_COLOR is not heeded: a pipe that gets colour breaks whoever reads it.
+        force_terminal=is_terminal,
+        width=None if has_width else UNSEEN_WIDTH,
+        no_color="NO_COLOR" in os.environ or None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    console.width = min(console.width, WIDEST)
+    return console
 
 
 def remark(text: str) -> None:
-    """One remark in one line."""
+    """One line to stderr: what a person should know besides."""
     sys.stderr.write(f"batchrun: {printable(text)}\n")
 
 
 def width() -> int:
     """The columns that a page may use on stdout."""
-    return min(facts().width, WIDEST)
+    return facts().width
 
 
 def marks() -> str:
@@ -71,12 +67,23 @@ def marks() -> str:
     return BLOCKS if "utf" in (sys.stdout.encoding or "").lower() else ASCII
 
 
+def bar_marks() -> str:
+    """The marks of an empty and of a full bar; none where no bar belongs."""
+    has_bars = _is_terminal(sys.stdout) and "NO_COLOR" not in os.environ
+    return (marks()[1] + marks()[-1]) if has_bars else ""
+
+
 def print_json(value: Any) -> None:
     """One JSON object, and nothing else, to stdout. UTF-8 whatever the locale; what could steer a terminal is escaped,
     which JSON allows in any string."""
+    import json
+
     import orjson
 
-    text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    except TypeError:  # a lone surrogate, as an id may have it
+        text = json.dumps(value, indent=2)
     safe = UNFIT.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
     sys.stdout.flush()
     sys.stdout.buffer.write(safe.encode() + b"\n")
@@ -85,6 +92,9 @@ def print_json(value: Any) -> None:
 
 def draw(page: Page) -> None:
     """Print a page to stdout: one blank line between its parts."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # An id in Thai on a terminal that only knows Latin: a question mark is better than no report.
+        sys.stdout.reconfigure(errors="replace")
     console = facts()
     if console.is_terminal:
         _draw(console, page)
@@ -92,7 +102,7 @@ def draw(page: Page) -> None:
     with console.capture() as captured:
         _draw(console, page)
     # A table is padded to its width, which nobody wants in a file.
-    sys.stdout.write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))
+    sys.stdout.write("\n".join(line.rstrip(" ") for line in captured.get().split("\n")))
 
 
 def _draw(console: Console, page: Page) -> None:
@@ -102,17 +112,26 @@ def _draw(console: Console, page: Page) -> None:
         match part:
             case Words():
                 console.print(_text(part), soft_wrap=False)
-            case Verbatim():
-                _draw_verbatim(console, part)
+            case Command():
+                console.print(_text(Words(part.title, Tone.STRONG)))
+                console.print(_text(Words(" " * INDENT + part.text)), soft_wrap=True)
+            case Prose():
+                _draw_prose(console, part)
             case Block():
                 _draw_block(console, part)
 
 
-def _draw_verbatim(console: Console, part: Verbatim) -> None:
-    # Never folded: a command that is folded cannot be copied, and an answer has its own lines.
+def _draw_prose(console: Console, part: Prose) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
     console.print(_text(Words(part.title, Tone.STRONG)))
     for line in printable(part.text, keep_lines=True).split("\n"):
-        console.print(_text(Words(" " * INDENT + line)), soft_wrap=True)
+        if console.is_terminal:
+            # An empty Text would be drawn as no line at all.
+            console.print(Padding(Text(line or " "), (0, 0, 0, INDENT), expand=False))
+        else:
+            console.print(Text(" " * INDENT + line), soft_wrap=True)
 
 
 def _draw_block(console: Console, block: Block) -> None:
@@ -148,19 +167,5 @@ def _text(words: Words) -> Text:
     return Text(printable(words.text), style=_STYLES[words.tone])
 
 
-def _console(*, stderr: bool) -> Console:
-    from rich.console import Console
-
-    stream = sys.stderr if stderr else sys.stdout
-    is_terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
-    has_width = is_terminal or "COLUMNS" in os.environ
-    return Console(
-        stderr=stderr,
-        # FORCE_COLOR is not heeded: a pipe that gets colour breaks whoever reads it.
-        force_terminal=is_terminal,
-        width=None if has_width else UNSEEN_WIDTH,
-        no_color="NO_COLOR" in os.environ or None,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
+def _is_terminal(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM") != "dumb"

@@ -26,7 +26,7 @@ class Load:
 
 
 class LoadSampler:
-    """Call `sample()` once a period; the first call only sets the marks (psutil's first reading is 0)."""
+    """Call `sample()` once a period, the first time one period after it was made (psutil's first reading is 0)."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()

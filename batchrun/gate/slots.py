@@ -87,7 +87,7 @@ class Gate:
         self._held_until = until
         if self._wake is not None:
             self._wake.cancel()
-        self._wake = asyncio.get_running_loop().call_later(seconds, self._admit_waiting)
+        self._wake = asyncio.get_running_loop().call_later(seconds, self._end_hold)
 
     def close(self) -> None:
         """Admit nobody any more; those who wait are told so."""
@@ -121,6 +121,11 @@ class Gate:
 
     def _give_back(self) -> None:
         self.in_flight -= 1
+        self._admit_waiting()
+
+    def _end_hold(self) -> None:
+        # A loop's timer may fire a tick of the clock early, and nobody would wake those who wait a second time.
+        self._held_until = 0.0
         self._admit_waiting()
 
     def _admit_waiting(self) -> None:

@@ -26,11 +26,12 @@ class Complaint(NamedTuple):
 
 
 class BadJobLine(ValueError):
-    """A line that is no job; `complaints` holds all that is wrong with it."""
+    """A line that is no job; `complaints` holds all that is wrong with it, `id` its id where that at least is good."""
 
-    def __init__(self, complaints: list[Complaint]) -> None:
+    def __init__(self, complaints: list[Complaint], id: str | None = None) -> None:
         super().__init__("; ".join(complaint.what for complaint in complaints))
         self.complaints = complaints
+        self.id = id
 
 
 def is_blank(line: bytes) -> bool:
@@ -51,7 +52,7 @@ def parse_line(line: bytes, number: int, flags: RequestFlags, backends: frozense
         for complaint in check(fields, backends)
     ]
     if complaints:
-        raise BadJobLine(complaints)
+        raise BadJobLine(complaints, None if _check_id(fields, backends) else fields["id"])
     return _job(fields, number, flags)
 
 
@@ -72,7 +73,8 @@ def _check_id(fields: dict[str, Any], _: frozenset[str]) -> list[Complaint]:
         return [Complaint("no id", 'add "id": "..." that is unique in the file')]
     name = fields["id"]
     if not isinstance(name, str):
-        return [Complaint(f"id is a JSON {_json_type(name)}, not a string", f'write "id": "{name}"')]
+        example = name if _json_type(name) == "number" else "..."
+        return [Complaint(f"id is a JSON {_json_type(name)}, not a string", f'write "id": "{example}"')]
     return [] if name else [Complaint("id is empty", "give it a text that is unique in the file")]
 
 
@@ -116,7 +118,7 @@ def _check_own(fields: dict[str, Any], backends: frozenset[str]) -> list[Complai
     if "stop_when" in fields:
         complaints.append(Complaint("stop_when is not known to this version", "leave it out"))
     backend = fields.get("backend")
-    if "backend" in fields and backend not in backends:
+    if "backend" in fields and not (isinstance(backend, str) and backend in backends):
         known = ", ".join(sorted(backends))
         complaints.append(Complaint(f"no backend is called {backend!r}", f"use one of: {known}"))
     return complaints
@@ -130,11 +132,15 @@ def _job(fields: dict[str, Any], number: int, flags: RequestFlags) -> Job:
     if API_METADATA in metadata:
         asked["metadata"] = {API_METADATA: metadata.pop(API_METADATA)}
     asked = with_flags(asked, flags)
+    try:
+        request = fingerprint(asked)
+    except TypeError as exc:  # orjson reads deeper than it writes
+        raise BadJobLine([Complaint("nested too deeply to be sent", "flatten it")], fields["id"]) from exc
     return Job(
         id=fields["id"],
         line=number,
         body=with_defaults(asked),
-        request=fingerprint(asked),
+        request=request,
         backend=fields.get("backend", flags.backend),
         stream=fields.get("stream"),
         metadata=metadata or None,

@@ -1,12 +1,13 @@
 """The job file on disk: one pass that checks every line and notes where the pending ones begin, then reads on demand.
 
-Streamed: memory grows with the number of ids (to find duplicates) and by 12 bytes a pending item, never with the text.
+Streamed: memory grows with the number of ids (to find duplicates) and by 16 bytes a pending item, never with the text.
 The file is read again while the run goes on; a line that is no longer the one that was checked ends the run.
 """
 
 from __future__ import annotations
 
 import hashlib
+import stat
 import zlib
 from array import array
 from collections.abc import Callable, Iterator
@@ -34,8 +35,8 @@ class PendingLines:
     """Where the pending lines of one backend begin, their line numbers and checksums, in the order of the file."""
 
     offsets: array[int] = field(default_factory=lambda: array("Q"))
-    numbers: array[int] = field(default_factory=lambda: array("L"))
-    checksums: array[int] = field(default_factory=lambda: array("L"))
+    numbers: array[int] = field(default_factory=lambda: array("I"))
+    checksums: array[int] = field(default_factory=lambda: array("I"))
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -82,16 +83,20 @@ def open_jobs(path: Path) -> BinaryIO:
     """Open a job file for reading.
 
     Raises:
-        JobFileUnreadable: missing, a directory, not permitted.
+        JobFileUnreadable: missing, a directory, a pipe, not permitted.
     """
     try:
-        return path.open("rb")
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # of a directory, `open` itself complains
+            return path.open("rb")
     except FileNotFoundError as exc:
         raise JobFileUnreadable(f"{path}: there is no such file; check the path, or create it") from exc
     except IsADirectoryError as exc:
         raise JobFileUnreadable(f"{path}: is a directory; name the job file in it") from exc
     except OSError as exc:
         raise JobFileUnreadable(f"{path}: cannot be read ({exc.strerror}); check its permissions") from exc
+    # What a pipe has given is gone, and lines are read again while the run goes on.
+    raise JobFileUnreadable(f"{path}: is no regular file; write the jobs to a file first")
 
 
 def check_jobs(
@@ -163,11 +168,10 @@ class _Checker:
         except BadJobLine as bad:
             for what, remedy in bad.complaints:
                 self._fault(number, what, remedy)
+            if bad.id is not None:
+                self._is_new(bad.id, number)
             return
-        first = self._first_line.setdefault(job.id, number)
-        if first != number:
-            self._fault(number, f"duplicate id {job.id!r}, first used on line {first}", "make each id unique")
-        elif self._is_wanted(job):
+        if self._is_new(job.id, number) and self._is_wanted(job):
             self._note(job, bare, offset + len(line) - len(bare))
 
     def result(self, sha256: str) -> JobFile:
@@ -175,7 +179,7 @@ class _Checker:
             raise JobFileError(self._faults, self._fault_count)
         unknown = sorted(self._selection.only - self._first_line.keys())
         if unknown:
-            raise UsageError(f"--only {unknown[0]}: {self._path} has no item with this id; check the spelling")
+            raise UsageError(f"--only {', '.join(unknown)}: {self._path} has no such item; check the spelling")
         return JobFile(
             path=self._path,
             sha256=sha256,
@@ -191,13 +195,21 @@ class _Checker:
         if len(self._faults) < SHOWN_FAULTS:
             self._faults.append(Fault(str(self._path), number, what, remedy))
 
+    def _is_new(self, id: str, number: int) -> bool:
+        """Whether no line before this one has the id; else that is a fault."""
+        first = self._first_line.setdefault(id, number)
+        if first != number:
+            self._fault(number, f"duplicate id {id!r}, first used on line {first}", "make each id unique")
+        return first == number
+
     def _is_wanted(self, job: Job) -> bool:
+        # First, and for every job: whoever answers also counts what is finished, selected or not.
+        if not self._is_pending(job.id, job.request):
+            return False
         only, limit = self._selection.only, self._selection.limit
         if only and job.id not in only:
             return False
-        if limit is not None and sum(self._models.values()) >= limit:
-            return False
-        return self._is_pending(job.id, job.request)
+        return limit is None or sum(self._models.values()) < limit
 
     def _note(self, job: Job, line: bytes, offset: int) -> None:
         lines = self._pending.setdefault(job.backend, PendingLines())

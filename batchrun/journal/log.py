@@ -85,6 +85,9 @@ class Log:
             if not self._is_draft:
                 self._leave_mark()
             raise trouble(self.path, "make it durable", exc) from exc
+        if os.fstat(self._fd).st_nlink == 0:
+            # The kernel goes on taking bytes for a file that nobody will ever find again.
+            raise trouble(self.path, "go on with it", FileNotFoundError(errno.ENOENT, "it was deleted meanwhile"))
 
     def cut(self, size: int) -> None:
         """Drop what stands after `size`, durably."""

@@ -184,8 +184,9 @@ class Census:
             self.kinds.take(line.status, Example(0.0, line.id, line.stop_reason or "", slot, line.result[0]))
 
     def _sum(self, line: Line, slot: int) -> None:
-        self.tokens += line.tokens
         self.wasted_tokens += line.wasted_tokens
+        if line.status != Status.FAILED:
+            self.tokens += line.tokens  # of a failure they are among the wasted
         if line.cost_usd is not None:
             self.cost_usd += line.cost_usd
             self.priced += 1

@@ -4,16 +4,18 @@ dollars and counts, and null is "not known", never 0. Pure."""
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from batchrun.journal.record import Checkpoint
 from batchrun.report.headline import headline
-from batchrun.report.night import NightRun
 from batchrun.report.sparkline import downsample
-from batchrun.report.spread import Spread
-from batchrun.report.standing import Standing
-from batchrun.report.story import Story
-from batchrun.report.summary import Kind, Summary
+
+if TYPE_CHECKING:  # `status` has no need of what the others stand on, and is to be quick
+    from batchrun.journal.record import Checkpoint
+    from batchrun.report.night import NightRun
+    from batchrun.report.spread import Spread
+    from batchrun.report.standing import Standing
+    from batchrun.report.story import Story
+    from batchrun.report.summary import Kind, Summary
 
 REPORT_SCHEMA = "batchrun.report/1"
 STATUS_SCHEMA = "batchrun.status/1"

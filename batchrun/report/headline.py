@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from batchrun.report.plain import count, counted, duration
-from batchrun.report.summary import Summary
+
+if TYPE_CHECKING:
+    from batchrun.report.summary import Summary
 
 
 def headline(summary: Summary) -> str:
@@ -19,10 +23,10 @@ def headline(summary: Summary) -> str:
 def _when(summary: Summary) -> str:
     totals, tonight = summary.totals, summary.tonight
     if summary.night.is_running:
-        return f" so far, after {duration(summary.seconds)}"
+        return f" so far, after {duration(summary.night.seconds)}"
     if not tonight.finished:
         return ", none of them this night" if totals.done else ""
-    took = f" in {duration(summary.seconds)}"
+    took = f" in {duration(summary.night.seconds)}"
     return took if tonight.done == totals.done else f", {count(tonight.done)} of them this night{took}"
 
 

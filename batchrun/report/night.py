@@ -54,6 +54,36 @@ class NightRun:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What is known before anything is counted.
+
+    `jobs` is the job file as the reader reaches it, `command` what it takes to go on with it, `total` its items (None
+    where no run told). `until` is the moment of the report.
+    """
+
+    jobs: str
+    command: str
+    runs: tuple[NightRun, ...]
+    total: int | None
+    until: str
+    simulated: bool = False
+
+    @property
+    def since(self) -> str:
+        """When the first of the runs began; without any run, the beginning of time."""
+        return min((run.started for run in self.runs), default="")
+
+    @property
+    def is_running(self) -> bool:
+        return any(run.how is How.RUNNING for run in self.runs)
+
+    @property
+    def seconds(self) -> float:
+        """How long a run was alive."""
+        return sum(run.seconds for run in self.runs)
+
+
 def choose(runs: Sequence[Run], heard: Mapping[str, str], alive: str | None, since: str) -> list[Run]:
     """The runs of the night in the order of their starts.
 

@@ -40,14 +40,22 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Verbatim:
-    """Text under a title that is never folded and keeps its line breaks: a command to copy, an answer."""
+class Command:
+    """A command to copy, under a title; never folded, for then it could not be copied."""
 
     title: str
     text: str
 
 
-Page = list[Words | Block | Verbatim]
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """A request or an answer under a title, with its own line breaks. A screen folds it, a file gets it whole."""
+
+    title: str
+    text: str
+
+
+Page = list[Words | Block | Command | Prose]
 
 
 def row(label: str, text: str, tone: Tone = Tone.PLAIN) -> Row:

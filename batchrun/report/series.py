@@ -35,7 +35,6 @@ class Period:
     rss_mb: float
     tok_s: float
     gates: dict[str, GatePeriod]
-    temp_c: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,5 +103,4 @@ def period_of(fields: dict[str, Any]) -> Period:
         rss_mb=float(fields["rss_mb"] or 0.0),
         tok_s=float(fields["tok_s"] or 0.0),
         gates=gates,
-        temp_c=fields.get("temp_c"),
     )

@@ -3,6 +3,7 @@ or takes the lock (C15)."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,13 +17,12 @@ from batchrun.journal.snapshot import read_snapshot
 from batchrun.journal.state import StateDir
 from batchrun.report.census import Census, Totals
 from batchrun.report.lines import Lines
-from batchrun.report.night import choose, tell
+from batchrun.report.night import Night, choose, tell
 from batchrun.report.periods import read_periods
 from batchrun.report.plain import stamp
 from batchrun.report.resume import resume_command
 from batchrun.report.snapshot import snapshot_of
 from batchrun.report.standing import Sighting
-from batchrun.report.summary import Night
 
 QUICK_BYTES = 8 << 20  # some 16,000 lines: a tenth of a second, so that `status` stays quick
 NEVER = "9"  # sorts behind every stamp: no line is of such a night
@@ -68,9 +68,7 @@ def find_source(jobs: Path | None, state: Path | None, here: Path) -> Source:
     Raises NoRunError where there is none, and says how to come by one.
     """
     place = _place(jobs, state, here)
-    if not any(file.exists() for file in (place.runs, place.checkpoint, place.status)):
-        named = "JOBS" if jobs is None else str(jobs)
-        raise NoRunError(f"{place.path}: no run has been made here; start one: batchrun run {named}")
+    _check_is_there(place, jobs)
     runs = read_runs(place)
     holder = read_holder(place)
     alive = holder if holder is not None and is_running(holder) else None
@@ -105,6 +103,7 @@ def look_at(source: Source, now: datetime) -> Sighting:
         command=source.command,
         runs=source.runs,
         holder=source.holder,
+        alive=source.alive,
         snapshot=snapshot,
         counted=_counted(source.state) if is_quick or snapshot is None else None,
         now=stamp(now),
@@ -133,6 +132,19 @@ def _place(jobs: Path | None, state: Path | None, here: Path) -> StateDir:
     if found is None:
         raise NoRunError("no run has been made on this machine; start one: batchrun run JOBS")
     return found
+
+
+def _check_is_there(state: StateDir, jobs: Path | None) -> None:
+    try:
+        if any(file.exists() for file in (state.runs, state.checkpoint, state.status)):
+            return
+        is_misspelt = jobs is not None and not jobs.exists()
+    except PermissionError as exc:
+        raise NoRunError(f"{state.path}: not permitted; look as the user who ran it") from exc
+    if is_misspelt:
+        raise NoRunError(f"{jobs}: there is no such job file, and no run of it ({state.path}); check the path")
+    named = "JOBS" if jobs is None else shlex.quote(str(jobs))
+    raise NoRunError(f"{state.path}: no run has been made here; start one: batchrun run {named}")
 
 
 def _jobs(jobs: Path | None, state: StateDir, runs: Sequence[Run], here: Path) -> Path:

@@ -29,10 +29,10 @@ def receive_side(loop: Loop | None, culprits: Sequence[Example]) -> Flavour:
     if loop is None:
         return Flavour("receive_side", False, 0, {}, "nothing was measured")
     if not loop.pinned:
-        share = percent(loop.network / loop.items)
         words = f"not pinned: the event loop took {loop.p50:.2f} cores at the median, {loop.max:.2f} at most"
         if loop.network * 2 > loop.items:
-            words += f"; below {NETWORK_CORES} for {share} of the items: the network and the provider set the pace"
+            most = "every item" if loop.network == loop.items else f"{percent(loop.network / loop.items)} of the items"
+            words += f"; below {NETWORK_CORES} for {most}: the network and the provider set the pace"
         return Flavour("receive_side", False, 0, {}, words)
     named = ", ".join(f"{example.id} ({example.figure:.2f} cores)" for example in culprits)
     words = (

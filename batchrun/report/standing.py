@@ -61,12 +61,14 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What was found in the files. `counted` are totals from the log, None where nobody counted them."""
+    """What was found in the files. `alive` is the run of `holder`; `counted` are totals from the log, None where nobody
+    counted them."""
 
     jobs: str
     command: str
     runs: Sequence[Run]
     holder: Holder | None
+    alive: str | None
     snapshot: Snapshot | None
     counted: Totals | None
     now: str
@@ -75,16 +77,15 @@ class Sighting:
 def standing(seen: Sighting) -> Standing:
     """Put together what the files say."""
     snapshot, counted = seen.snapshot, seen.counted
-    alive = seen.runs[-1].start.run if seen.holder and seen.runs and seen.runs[-1].end is None else None
     heard = {snapshot.run: snapshot.stamp} if snapshot else {}
-    last = tell(seen.runs[-1], heard, alive, seen.now) if seen.runs else None
+    last = tell(seen.runs[-1], heard, seen.alive, seen.now) if seen.runs else None
     total = last.total if last else snapshot.total if snapshot else None
     totals = counted or (_totals(snapshot) if snapshot else None)
     pending = None if total is None or totals is None else max(total - totals.finished, 0)
     return Standing(
         jobs=seen.jobs,
         holder=seen.holder,
-        live=_live(seen, alive) if seen.holder else None,
+        live=_live(seen) if seen.holder else None,
         last=last,
         total=total,
         totals=totals,
@@ -118,9 +119,9 @@ def _resume(seen: Sighting, last: NightRun | None, totals: Totals | None, pendin
     return step
 
 
-def _live(seen: Sighting, alive: str | None) -> Live:
+def _live(seen: Sighting) -> Live:
     snapshot = seen.snapshot
-    if snapshot is None or snapshot.run != alive:
+    if snapshot is None or snapshot.run != seen.alive:
         return Live()  # it has only just started, and the snapshot is an older run's
     return Live(
         in_flight=snapshot.in_flight,

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from datetime import timedelta, tzinfo
 
+from batchrun.report.ending_text import resume_page, run_words
 from batchrun.report.page import Block, Page, Row, Tone, Words, row
 from batchrun.report.plain import clock, count, dollars, duration, moment, percent, rate, shorten
-from batchrun.report.sparkline import BLOCKS
 from batchrun.report.standing import STALE_SECONDS, Live, Standing
-from batchrun.report.text import resume_page, run_words
 from batchrun.report.words import limit_word
 
 BAR_WIDTH = 30
 
 
-def status_page(standing: Standing, zone: tzinfo | None = None, marks: str = BLOCKS) -> Page:
-    """`zone` None is this machine's; `marks` are those of the bar."""
-    rows = [*_count_rows(standing, marks), *_live_rows(standing, zone), *_trouble_rows(standing, zone)]
+def status_page(standing: Standing, zone: tzinfo | None = None, bar_marks: str = "") -> Page:
+    """`zone` None is this machine's; `bar_marks` are those of an empty and of a full bar, none for no bar."""
+    rows = [*_count_rows(standing, bar_marks), *_live_rows(standing, zone), *_trouble_rows(standing, zone)]
     page: Page = [_headline(standing, zone)]
     if rows:
         page.append(Block("", tuple(rows)))
@@ -49,10 +48,10 @@ def _headline(standing: Standing, zone: tzinfo | None) -> Words:
     if last is None:
         return Words(f"{where}: no run is at work", Tone.WARN)
     how = run_words(last)
-    return Words(f"{where}: not running; {clock(moment(last.until), now, zone)} {how.text}", how.tone)
+    return Words(f"{where}: not running since {clock(moment(last.until), now, zone)}: {how.text}", how.tone)
 
 
-def _count_rows(standing: Standing, marks: str) -> list[Row]:
+def _count_rows(standing: Standing, bar_marks: str) -> list[Row]:
     totals, total = standing.totals, standing.total
     if totals is None:
         return [row("items", "nothing is known yet")]
@@ -63,13 +62,18 @@ def _count_rows(standing: Standing, marks: str) -> list[Row]:
     if total is None:
         return [row("finished", f"{count(totals.finished)}: {', '.join(parts)}", tone)]
     share = totals.finished / total if total else 1.0
-    filled = round(min(share, 1.0) * BAR_WIDTH)
-    bar = marks[-1] * filled + marks[1] * (BAR_WIDTH - filled)
-    rows = [row("finished", f"{bar}  {count(totals.finished)} of {count(total)} ({percent(share)})")]
+    rows = [row("finished", f"{_bar(share, bar_marks)}{count(totals.finished)} of {count(total)} ({percent(share)})")]
     rows.append(row("", ", ".join(parts), tone))
     if standing.pending is not None:
         rows.append(row("pending", f"{count(standing.pending)}{_in_flight(standing.live)}"))
     return rows
+
+
+def _bar(share: float, marks: str) -> str:
+    if not marks:
+        return ""
+    filled = round(min(share, 1.0) * BAR_WIDTH)
+    return marks[-1] * filled + marks[0] * (BAR_WIDTH - filled) + "  "
 
 
 def _in_flight(live: Live | None) -> str:

@@ -10,7 +10,7 @@ import orjson
 
 from batchrun.journal.record import Checkpoint
 from batchrun.outcome import Status
-from batchrun.report.page import Block, Page, Row, Tone, Verbatim, Words, row
+from batchrun.report.page import Block, Command, Page, Prose, Row, Tone, Words, row
 from batchrun.report.plain import clock, count, counted, dollars, duration, moment, rate
 from batchrun.report.stalls import listed
 from batchrun.report.story import JobLine, Story
@@ -26,11 +26,11 @@ def story_page(story: Story, now: str, zone: tzinfo | None = None) -> Page:
     if story.superseded:
         page.append(Block("Earlier records, which count no longer", tuple(_earlier(story, now, zone))))
     if story.job is not None:
-        page.append(Verbatim(f"Request (line {count(story.job.number)} of {story.jobs})", _request(story.job)))
+        page.append(Prose(f"Request (line {count(story.job.number)} of {story.jobs})", _request(story.job)))
     if story.answer is not None and (said := _said(story.answer)):
-        page.append(Verbatim("Answer", said))
+        page.append(Prose("Answer", said))
     if story.record is None and not story.is_running:
-        page.append(Verbatim("To ask it:", story.command))
+        page.append(Command("To ask it:", story.command))
     return page
 
 

@@ -9,38 +9,13 @@ from batchrun.outcome import Status
 from batchrun.report.census import Census, Loop, Totals
 from batchrun.report.lines import Line
 from batchrun.report.look import LookAt, items_to_look_at
-from batchrun.report.night import How, NightRun
+from batchrun.report.night import Night
 from batchrun.report.resume import Resume, next_step
 from batchrun.report.series import Limit, Period, Series
 from batchrun.report.spread import Spread
 from batchrun.report.stalls import Flavour, provider, receive_side, stream
 
 EXAMPLES = 3  # enough to see a pattern, few enough for a line
-
-
-@dataclass(frozen=True, slots=True)
-class Night:
-    """What is known before anything is counted.
-
-    `jobs` is the job file as the reader reaches it, `command` what it takes to go on with it, `total` its items (None
-    where no run told). `until` is the moment of the report.
-    """
-
-    jobs: str
-    command: str
-    runs: tuple[NightRun, ...]
-    total: int | None
-    until: str
-    simulated: bool = False
-
-    @property
-    def since(self) -> str:
-        """When the first of the runs began; without any run, the beginning of time."""
-        return min((run.started for run in self.runs), default="")
-
-    @property
-    def is_running(self) -> bool:
-        return any(run.how is How.RUNNING for run in self.runs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +84,6 @@ class Summary:
     look_at: tuple[LookAt, ...]
     resume: Resume
 
-    @property
-    def seconds(self) -> float:
-        """How long a run was alive during the night."""
-        return _seconds(self.night)
-
 
 def summarise(night: Night, lines: Iterable[Line], periods: Iterable[Period]) -> Summary:
     """Count a night. Reads both iterables once, and keeps of them what `Census` and `Series` say."""
@@ -154,10 +124,6 @@ def summarise(night: Night, lines: Iterable[Line], periods: Iterable[Period]) ->
     )
 
 
-def _seconds(night: Night) -> float:
-    return sum(run.seconds for run in night.runs)
-
-
 def _kind(census: Census, name: str, number: int) -> Kind:
     examples = census.kinds.of(name, EXAMPLES, census.counts)
     message = examples[0].note if examples else ""
@@ -170,5 +136,5 @@ def _others(census: Census, totals: Totals) -> tuple[Kind, ...]:
 
 
 def _tokens(census: Census, night: Night) -> Tokens:
-    seconds = _seconds(night)
-    return Tokens(census.tokens, census.wasted_tokens, census.tokens / seconds if seconds else 0.0)
+    per_second = census.tokens / night.seconds if night.seconds else 0.0
+    return Tokens(census.tokens, census.wasted_tokens, per_second)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import tzinfo
 
+from batchrun.report.ending_text import resume_page, run_words
 from batchrun.report.headline import headline
-from batchrun.report.night import How, NightRun
-from batchrun.report.page import Block, Page, Row, Tone, Verbatim, Words, row
+from batchrun.report.page import Block, Page, Row, Tone, Words, row
 from batchrun.report.plain import clock, count, counted, dollars, duration, moment, percent, rate, shorten
 from batchrun.report.sparkline import BLOCKS, downsample, sparkline
 from batchrun.report.spread import Spread
 from batchrun.report.stalls import listed
 from batchrun.report.summary import Kind, Summary
-from batchrun.report.words import exit_word, limit_word
+from batchrun.report.words import limit_word
 
 RUNS_SHOWN = 5
 LOOK_SHOWN = 8
@@ -41,34 +41,6 @@ def report_page(summary: Summary, width: int, zone: tzinfo | None = None, marks:
         look = tuple((Words(shorten(at.id, ID_WIDTH)), Words(at.reason)) for at in summary.look_at[:LOOK_SHOWN])
         page.append(Block("Items to look at (batchrun show ID)", look))
     return page + resume_page(summary.resume.command, summary.resume.why)
-
-
-def resume_page(command: str | None, why: str) -> Page:
-    """What to do next; always the last lines."""
-    if command is None:
-        return [Words(f"{why[:1].upper()}{why[1:]}.", Tone.STRONG)]
-    return [Verbatim(f"To go on ({why}):", command)]
-
-
-def run_words(run: NightRun) -> Words:
-    """How a run ended."""
-    match run.how:
-        case How.RUNNING:
-            return Words("still running", Tone.GOOD)
-        case How.KILLED:
-            return Words(
-                "killed: it wrote no end (SIGKILL, out of memory or power); what was finished is kept", Tone.BAD
-            )
-        case How.ENDED:
-            word = "ended" if run.exit_code == 0 else "ended; not every item has a full answer"
-            return Words(f"{word} (exit {run.exit_code})", Tone.PLAIN if run.exit_code == 0 else Tone.WARN)
-        case How.DRAINED:
-            return Words(f"stopped early, in order: {run.reason} (exit {run.exit_code})", Tone.WARN)
-        case How.HALTED:
-            return Words(f"stopped at once by a second signal: {run.reason} (exit {run.exit_code})", Tone.WARN)
-        case How.STOPPED:
-            reason = run.reason or exit_word(run.exit_code or 0)
-            return Words(f"stopped: {shorten(reason, 200)} (exit {run.exit_code})", Tone.BAD)
 
 
 def _headline_tone(summary: Summary) -> Tone:
@@ -115,8 +87,8 @@ def _speed(summary: Summary) -> Block:
         _spread_row("tokens a second", summary.tok_s, rate),
     ]
     title = f"Speed: {rate(summary.tokens.per_second)} tokens/s over the night"
-    if summary.seconds >= 1:
-        title += f", {rate(summary.tonight.finished / summary.seconds * 60)} items/min"
+    if summary.night.seconds >= 1:
+        title += f", {rate(summary.tonight.finished / summary.night.seconds * 60)} items/min"
     found = tuple(row for row in rows if row is not None)
     return Block(title, found, head=("", "median", "p95", "max", ""), numeric=frozenset({1, 2, 3}))
 
@@ -159,9 +131,7 @@ def _load(summary: Summary, width: int, zone: tzinfo | None, marks: str) -> Bloc
             (Words(label, Tone.FAINT), Words(line), Words(f"mean {mean:.0f}{unit}, max {max(figures):.0f}{unit}"))
         )
     begin, end = (clock(time, moment(summary.night.until), zone) for time in series.span())
-    drawn = len(curves[0][1].text)
-    axis = begin + end.rjust(drawn - len(begin)) if drawn > len(begin) + len(end) else f"{begin} to {end}"
-    return Block("Load over time", (*curves, (Words(""), Words(axis, Tone.FAINT), Words(""))))
+    return Block(f"Load from {begin} to {end}", tuple(curves))
 
 
 def _limits(summary: Summary) -> Block:

@@ -5,6 +5,7 @@ Nothing here decides whether there will be another attempt.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from batchrun.failure import AttemptFailed, Cause, Failure
@@ -28,15 +29,24 @@ async def attempt(provider: Provider, request: Request, limits: ClockLimits, met
     """
     fold = MessageFold()
     try:
-        async with Watch(limits) as watch, provider.open(request, limits.connect, watch) as reply:
-            if reply.is_stream:
-                await _Reading(reply, fold, watch, meter).run()
-                return fold.message()
-            return await _read_document(reply, watch)
+        return await _ask(provider, request, limits, meter, fold)
     except AttemptFailed as failed:
         raise AttemptFailed(replace(failed.failure, partial_tokens=fold.received_tokens)) from failed
     except (ProtocolError, Truncated, StreamError) as exc:
         raise AttemptFailed(_failure_of(exc, fold.received_tokens)) from exc
+
+
+async def _ask(provider: Provider, request: Request, limits: ClockLimits, meter: Meter, fold: MessageFold) -> Message:
+    try:
+        async with Watch(limits) as watch, provider.open(request, limits.connect, watch) as reply:
+            if not reply.is_stream:
+                return await _read_document(reply, watch)
+            await _Reading(reply, fold, watch, meter).run()
+    except AttemptFailed:
+        # With its stop reason the answer is whole, and paid: whatever the wire does then is no reason to pay again.
+        if not fold.is_complete:
+            raise
+    return fold.message()
 
 
 class _Reading:
@@ -53,7 +63,9 @@ class _Reading:
         async for chunk in self._reply.chunks():
             self._watch.received()
             self._take(self._decoder.feed(chunk))
-        self._take(self._decoder.close())
+        # What the end of the body has torn is no event. Whether the answer is whole without it, the fold knows.
+        with suppress(ProtocolError):
+            self._take(self._decoder.close())
 
     def _take(self, events: list[ServerSentEvent]) -> None:
         for event in events:

@@ -102,6 +102,11 @@ class MessageFold:
         return f"<MessageFold {len(self._blocks)} blocks, {self.content_characters} characters, {self._stop_reason}>"
 
     @property
+    def is_complete(self) -> bool:
+        """Whether the stop reason has come: the answer is whole, whatever becomes of the rest of the stream."""
+        return self._stop_reason is not None
+
+    @property
     def received_tokens(self) -> int:
         """Output tokens so far: the provider's number where it has told one, else an estimate by length."""
         estimate = -(-self.content_characters // CHARACTERS_A_TOKEN)

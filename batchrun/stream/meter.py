@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import types
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, TypeVar
 
@@ -20,48 +19,58 @@ CpuClock = Callable[[], float]
 
 
 class Account:
-    """CPU seconds charged to one item, over all its steps so far."""
+    """CPU seconds charged to one item, over all its steps so far; a `with` around each step."""
 
-    __slots__ = ("clock", "cpu", "step_began")
+    __slots__ = ("_step_began", "clock", "cpu")
 
     def __init__(self, clock: CpuClock = time.thread_time) -> None:
         self.clock = clock
         self.cpu = 0.0
-        self.step_began: float | None = None
+        self._step_began: float | None = None
 
     def __repr__(self) -> str:
         return f"<Account {self.cpu:.6f} s>"
 
+    def __enter__(self) -> None:
+        self._step_began = self.clock()
+
+    def __exit__(self, *_: object) -> None:
+        self.cpu = self.read()
+        self._step_began = None
+
     def read(self) -> float:
         """CPU seconds so far, the running step included."""
-        running = 0.0 if self.step_began is None else self.clock() - self.step_began
+        running = 0.0 if self._step_began is None else self.clock() - self._step_began
         return self.cpu + running
 
 
-@types.coroutine
-def _stepped(coroutine: Coroutine[Any, Any, T], account: Account) -> Generator[Any, Any, T]:
-    thrown: BaseException | None = None
-    while True:
-        account.step_began = account.clock()
-        try:
-            # asyncio wakes a task with None or with an exception, and with nothing else.
-            awaited = coroutine.send(None) if thrown is None else coroutine.throw(thrown)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        finally:
-            account.cpu += account.clock() - account.step_began
-            account.step_began = None
-        thrown = None
-        try:
-            yield awaited
-        except BaseException as exc:  # noqa: BLE001 - cancellation too has to reach the coroutine where it waits
-            thrown = exc
+class _Charged(Coroutine[Any, Any, T], Generator[Any, Any, T]):
+    """A coroutine each step of which is charged. A class and no generator function: a task may be cancelled before its
+    first step, and what has not begun would not hand the cancellation on to the coroutine inside."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T], account: Account) -> None:
+        self.__qualname__ = getattr(coroutine, "__qualname__", "")  # the name in asyncio's own messages
+        self._coroutine = coroutine
+        self._account = account
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return self
+
+    def send(self, value: Any) -> Any:
+        with self._account:
+            return self._coroutine.send(value)
+
+    def throw(self, *raised: Any) -> Any:
+        with self._account:
+            return self._coroutine.throw(*raised)
+
+    def close(self) -> None:
+        self._coroutine.close()
 
 
-async def charged(coroutine: Coroutine[Any, Any, T], account: Account) -> T:
-    """Run a coroutine; every step of it is charged to the account."""
-    return await _stepped(coroutine, account)
+def charged(coroutine: Coroutine[Any, Any, T], account: Account) -> Coroutine[Any, Any, T]:
+    """The same coroutine, every step of it charged to the account."""
+    return _Charged(coroutine, account)
 
 
 class Meter:

@@ -16,9 +16,14 @@ WAITS = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 
 
 def pure_modules() -> list[Module]:
-    [contract] = [contract for contract in contracts() if contract["name"].startswith("Pure modules")]
-    names = set(contract["source_modules"])
+    pure = [contract for contract in contracts() if contract["name"].startswith("Pure modules")]
+    names = {name for contract in pure for name in contract["source_modules"]}
     return [module for module in package() if module.name in names]
+
+
+def test_the_contracts_know_pure_modules() -> None:
+    """The list below is not empty because a contract was renamed."""
+    assert len(pure_modules()) > 10
 
 
 @pytest.mark.parametrize("module", pure_modules(), ids=lambda module: module.name)

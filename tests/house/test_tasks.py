@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from tests.house.tree import Module, calls, functions, package
+from tests.house.tree import calls, package
 
 STARTS_TASKS = frozenset(
     {"create_task", "ensure_future", "TaskGroup", "create_task_group", "start_soon", "start_server"}
@@ -59,18 +59,6 @@ def test_errors_are_caught_blindly_in_one_place() -> None:
     assert len(handlers) <= 1, [module.place(handler) for module, handler in handlers]
 
 
-def test_no_command_is_a_coroutine() -> None:
-    """Typer accepts an `async def` command, never awaits it, and exits 0."""
-    asynchronous = [
-        f"{module.place(function)} {function.name}"
-        for module in package()
-        if module.is_in(frozenset({"batchrun.cli"}))
-        for function in functions(module)
-        if isinstance(function, ast.AsyncFunctionDef) and (function.decorator_list or _is_registered(module, function))
-    ]
-    assert asynchronous == []
-
-
 def _swallows_all(node: ast.AST) -> bool:
     if not isinstance(node, ast.ExceptHandler):
         return False
@@ -83,12 +71,3 @@ def _raises_again(handler: ast.ExceptHandler) -> bool:
     """The last statement is a bare `raise`: cleaning up and going on falling is no swallowing."""
     last = handler.body[-1]
     return isinstance(last, ast.Raise) and last.exc is None
-
-
-def _is_registered(module: Module, function: ast.AsyncFunctionDef) -> bool:
-    """The function is handed to a call such as `app.command()(function)`."""
-    return any(
-        isinstance(argument, ast.Name) and argument.id == function.name and "command" in ast.unparse(call.func)
-        for _, call in calls(module)
-        for argument in call.args
-    )

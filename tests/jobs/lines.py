@@ -15,6 +15,7 @@ from batchrun.jobs.line import BadJobLine, Complaint, parse_line
 from batchrun.jobs.reader import JobFile, Selection, check_jobs
 
 FLAGS = RequestFlags()
+ALL = Selection()
 BACKENDS = frozenset({"claude", "ollama"})
 
 
@@ -48,7 +49,7 @@ def everything(id: str, request: str) -> bool:
 def checked(
     path: Path,
     content: bytes,
-    selection: Selection = Selection(),
+    selection: Selection = ALL,
     flags: RequestFlags = FLAGS,
     is_pending: Callable[[str, str], bool] = everything,
 ) -> JobFile:

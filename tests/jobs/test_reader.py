@@ -135,7 +135,7 @@ def test_a_file_without_permission_cannot_be_read(path: Path) -> None:
 def test_a_pipe_cannot_be_read_twice(path: Path) -> None:
     """Exit 66 at once: lines are read again while the run goes on, and a pipe has forgotten them."""
     os.mkfifo(path)
-    with pytest.raises(JobFileUnreadable, match="no regular file; write the jobs to a file first"):
+    with pytest.raises(JobFileUnreadable, match=r"no regular file; write the jobs to a file first"):
         check_jobs(path, FLAGS, BACKENDS, everything)
 
 
@@ -243,8 +243,8 @@ def test_only_what_is_named_is_asked(path: Path) -> None:
 
 def test_an_id_that_is_not_in_the_file_is_a_mistake_of_the_command(path: Path) -> None:
     """Exit 2 with the ids, all at once; nothing is asked."""
-    with pytest.raises(UsageError, match="--only x.*has no item with this id") as usage:
-        checked(path, lines("a"), Selection(only=frozenset({"a", "x"})))
+    with pytest.raises(UsageError, match=r"--only x, y: .* has no such item") as usage:
+        checked(path, lines("a"), Selection(only=frozenset({"a", "y", "x"})))
     assert usage.value.exit_code is ExitCode.USAGE
 
 

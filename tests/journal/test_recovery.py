@@ -131,6 +131,21 @@ def test_a_torn_end_is_kept_aside_and_told(state: StateDir) -> None:
 
 
 @pytest.mark.parametrize("name", ["checkpoint.jsonl", "results.jsonl"])
+def test_bytes_are_safe_aside_before_they_are_cut(state: StateDir, name: str) -> None:
+    """A power cut during the repair finds them in one place at least."""
+    damage(state.path / name, lambda data: data + b"torn")
+    disk = DiskWithDiary()
+    write(state, disk=disk)
+    cut = disk.diary.index(("truncate", name))
+    assert disk.diary[cut - 2 : cut + 2] == [
+        ("sync", f"{name}.bad-1"),
+        ("sync", "directory"),
+        ("truncate", name),
+        ("sync", name),
+    ]
+
+
+@pytest.mark.parametrize("name", ["checkpoint.jsonl", "results.jsonl"])
 @pytest.mark.parametrize("size", [1, 4096, 3 << 20])
 def test_a_tail_of_nuls_is_cut(state: StateDir, name: str, size: int) -> None:
     """A file system that allocated before it wrote leaves NULs; they are no records and hide none (C10)."""
@@ -205,6 +220,14 @@ def test_a_damaged_header_does_not_make_the_file_foreign(state: StateDir, name: 
     assert finished_after_restart(state, *OUTCOMES, NEXT) == [*NAMES, "next"]
 
 
+def test_a_file_that_lost_its_header_gets_one(state: StateDir) -> None:
+    """Whoever cut off the first line has not made the file foreign (C2)."""
+    damage(state.checkpoint, lambda data: data.partition(b"\n")[2])
+    write(state)
+    assert lines_of(state.checkpoint)[0] == encode_header(Kind.CHECKPOINT, HEADER)
+    assert ids(state) == NAMES
+
+
 def test_a_rebuilt_file_has_one_header_and_each_record_once(state: StateDir) -> None:
     """The first header stays: it tells which run began the file."""
     damage(state.checkpoint, lambda data: data.replace(b"\n", b"\njunk\n", 3))
@@ -224,6 +247,16 @@ def test_a_result_without_its_checkpoint_is_adopted(state: StateDir) -> None:
     assert "1 answers" in notice
     assert finished_after_restart(state, *OUTCOMES, NEXT) == [*NAMES, "next"]
     assert read_result(state, checkpoints(state)[-1])["text"] == text_of("next")
+
+
+def test_an_adopted_answer_is_durable_before_its_checkpoint_is_written(state: StateDir) -> None:
+    """The order of writes holds for a start as it does for a run (C5), and ends with a sync."""
+    damage(state.results, lambda data: data + encode_result(NEXT))
+    disk = DiskWithDiary()
+    write(state, disk=disk)
+    written = disk.diary.index(("write", "checkpoint.jsonl"))
+    assert ("sync", "results.jsonl") in disk.diary[:written]
+    assert ("sync", "checkpoint.jsonl") in disk.diary[written:]
 
 
 def test_all_checkpoints_can_be_rebuilt_from_the_results(state: StateDir) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from batchrun.journal.record import is_sealed
 from batchrun.journal.runs import Run, RunEnd, RunStart, read_runs, record_end, record_start
 from batchrun.journal.state import StateDir
 from tests.journal.builders import state_in
@@ -67,6 +68,7 @@ def test_a_torn_line_hides_no_other(state: StateDir, junk: bytes) -> None:
         file.write(junk)
     record_end(state, end("one"))
     assert read_runs(state) == [Run(start("one"), end("one"))]
+    assert is_sealed(state.runs.read_bytes().splitlines()[-1])
 
 
 def test_the_file_cut_at_every_byte_is_read(state: StateDir) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -293,6 +294,15 @@ async def test_after_a_failed_sync_the_file_is_not_trusted(state: StateDir, name
         assert any("written anew" in notice for notice in journal.notices)
         assert journal.finished.is_finished("before", outcome("before").request)
     assert not distrust_mark(state.path / name).exists()
+
+
+async def test_a_state_that_is_deleted_under_a_run_ends_it(state: StateDir) -> None:
+    """Bytes for a file that nobody can find are no answers."""
+    with open_journal(state) as journal:
+        await journal.commit(outcome("before"))
+        shutil.rmtree(state.path)
+        assert await failures_of(journal, outcome("after")) == 1
+        assert "deleted" in str(journal.failure)
 
 
 async def test_a_fault_of_our_own_leaves_nobody_waiting(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:

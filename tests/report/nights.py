@@ -33,9 +33,7 @@ def stamp(seconds: float, begin: datetime = EVENING) -> str:
 
 def outcome(id: str, finished: float = 60.0, begin: datetime = EVENING, **changes: Any) -> Outcome:
     """An item that was answered so many seconds after the evening began."""
-    measure = Measure(
-        wall=4.2, cpu=0.01, cores=0.003, loop_cores=0.12, tokens=400, tok_s=95.2, ttft=0.41, chunks=380
-    )
+    measure = Measure(wall=4.2, cpu=0.01, cores=0.003, loop_cores=0.12, tokens=400, tok_s=95.2, ttft=0.41, chunks=380)
     fields: dict[str, Any] = {
         "id": id,
         "status": Status.DONE,

@@ -1,0 +1,32 @@
+"""Commands are plain functions."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import typer
+
+from batchrun.cli.app import app
+
+
+def callbacks(application: typer.Typer) -> Iterator[Callable[..., Any]]:
+    """Whatever Typer will call: commands, those of groups, and what runs before a command."""
+    registered = [*application.registered_commands, application.registered_callback]
+    yield from (info.callback for info in registered if info and info.callback)
+    for group in application.registered_groups:
+        if group.typer_instance:
+            yield from callbacks(group.typer_instance)
+
+
+def test_no_command_is_a_coroutine() -> None:
+    """Typer accepts an `async def` command, never awaits it, and exits 0."""
+    found = list(callbacks(app))
+    assert {"report", "run", "status"} <= {command.__name__ for command in found}
+    assert [command.__name__ for command in found if inspect.iscoroutinefunction(command)] == []
+
+
+def test_each_command_says_what_it_is_for() -> None:
+    """The docstring of a command is its help."""
+    assert [command.__name__ for command in callbacks(app) if not command.__doc__] == []

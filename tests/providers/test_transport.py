@@ -1,0 +1,381 @@
+"""The wire below the SDK's client, on real sockets: pacing, keeping, breaking, TLS, proxies."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from shutil import which
+
+import httpcore2
+import httpx2
+import pytest
+
+from batchrun.providers.transport import CONNECTION_WATCH, GRID, PacedTransport, Pacer, pacer_of
+from tests.providers.scripted_server import (
+    LAST_CHUNK,
+    Received,
+    Script,
+    ScriptedServer,
+    Wire,
+    chunk,
+    stream,
+    stream_head,
+    whole,
+)
+from tests.virtual_time import START, in_virtual_time
+
+JSON = "application/json"
+
+
+@asynccontextmanager
+async def client_over(transport: PacedTransport) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(transport=transport, timeout=None, trust_env=False) as client:
+        yield client
+
+
+@asynccontextmanager
+async def client() -> AsyncIterator[httpx2.AsyncClient]:
+    async with client_over(PacedTransport(None, keepalive=8)) as ours:
+        yield ours
+
+
+def saying(data: bytes) -> Script:
+    async def script(wire: Wire, request: Received) -> None:
+        await wire.send(data)
+
+    return script
+
+
+# -- the pacer --------------------------------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_an_unpaced_connection_never_waits() -> None:
+    """A tick of 0 is no pace at all."""
+    pacer = Pacer()
+    for _ in range(10):
+        await pacer.wait()
+    assert asyncio.get_running_loop().time() == START
+
+
+@in_virtual_time
+async def test_a_paced_connection_is_read_once_a_tick() -> None:
+    """The first read is at once; then there is one a tick, on the grid that many streams share."""
+    pacer = Pacer()
+    pacer.tick = 0.25
+    reads = []
+    for _ in range(4):
+        await pacer.wait()
+        reads.append(asyncio.get_running_loop().time() - START)
+    assert reads == [pytest.approx(nth * 0.25, abs=GRID) for nth in range(4)]
+    assert all(read * 100 == pytest.approx(round(read * 100)) for read in reads)
+
+
+@in_virtual_time
+async def test_a_read_that_waited_for_bytes_does_not_lead_to_a_burst() -> None:
+    """After a pause the reads are a tick apart again, not made up for."""
+    pacer = Pacer()
+    pacer.tick = 0.25
+    await pacer.wait()
+    await asyncio.sleep(10)
+    reads = []
+    for _ in range(3):
+        await pacer.wait()
+        reads.append(asyncio.get_running_loop().time() - START)
+    assert reads == [pytest.approx(10 + nth * 0.25, abs=GRID) for nth in range(3)]
+
+
+@in_virtual_time
+async def test_letting_a_pacer_go_takes_effect_at_once() -> None:
+    """With the tick back at 0 the next read does not wait for the old one's moment."""
+    pacer = Pacer()
+    pacer.tick = 0.25
+    await pacer.wait()
+    pacer.tick = 0.0
+    await pacer.wait()
+    assert asyncio.get_running_loop().time() == START
+    assert repr(pacer) == "<Pacer 0 ms>"
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+TICK = 0.1
+
+
+async def read_paced(response: httpx2.Response) -> tuple[bytes, int, float]:
+    """The body at a tick, how many times the reader woke up for it, and the seconds that it took."""
+    pacer = pacer_of(response)
+    assert pacer is not None
+    pacer.tick = TICK
+    loop = asyncio.get_running_loop()
+    body, wakeups, began = b"", 0, loop.time()
+    last = began - TICK
+    async for piece in response.aiter_raw():
+        wakeups += loop.time() - last > TICK / 4
+        last = loop.time()
+        body += piece
+    return body, wakeups, loop.time() - began
+
+
+def ticking(events: int, gap: float) -> Script:
+    """A stream of small events, each a segment of its own."""
+
+    async def script(wire: Wire, request: Received) -> None:
+        await wire.send(stream_head())
+        for _ in range(events):
+            await asyncio.sleep(gap)
+            await wire.send(chunk(b"data: 1\n\n"))
+        await wire.send(LAST_CHUNK)
+
+    return script
+
+
+async def test_a_paced_stream_is_read_rarely_and_wholly() -> None:
+    """What came between two reads waits in the kernel and is taken at once: few reads, and not a byte less."""
+    async with (
+        ScriptedServer(ticking(60, 0.005)) as server,
+        client() as ours,
+        ours.stream("GET", server.url) as response,
+    ):
+        body, wakeups, seconds = await read_paced(response)
+    assert body == b"data: 1\n\n" * 60
+    assert wakeups <= seconds / TICK + 2
+
+
+async def test_a_second_request_on_a_kept_connection_finds_it_unpaced() -> None:
+    """A pace belongs to a connection: whoever sets it takes it back before the next one is served on it."""
+    async with ScriptedServer(saying(stream(b"data: 1\n\n"))) as server, client() as ours:
+        paces = []
+        for _ in range(3):
+            async with ours.stream("GET", server.url) as response:
+                pacer = pacer_of(response)
+                assert pacer is not None
+                paces.append(pacer.tick)
+                pacer.tick = 30.0
+                assert await response.aread() == b"data: 1\n\n"
+                pacer.tick = 0.0
+        assert (paces, len(server.wires)) == ([0.0] * 3, 1)
+
+
+async def test_a_connection_is_kept_and_used_again() -> None:
+    """After a body that was read to its end the connection serves the next request."""
+    async with ScriptedServer(saying(whole(200, JSON, b"{}"))) as server, client() as ours:
+        for _ in range(5):
+            assert (await ours.post(server.url, content=b"{}")).content == b"{}"
+        assert [request.connection for request in server.received] == [0] * 5
+
+
+async def test_as_many_connections_are_kept_as_were_asked_for() -> None:
+    """With a slot each, nobody waits for a connection, and none is made anew."""
+    gate = asyncio.Barrier(8)
+
+    async def script(wire: Wire, request: Received) -> None:
+        await gate.wait()
+        await wire.send(whole(200, JSON, b"{}"))
+
+    async with ScriptedServer(script) as server, client() as ours:
+        for _ in range(3):
+            async with asyncio.TaskGroup() as group:
+                for _ in range(8):
+                    group.create_task(ours.get(server.url))
+        assert len(server.wires) == 8
+
+
+async def test_a_connection_that_the_server_closed_while_idle_is_not_used_again() -> None:
+    """F28: what can be known of a kept connection's death is known before it is used."""
+
+    async def script(wire: Wire, request: Received) -> None:
+        await wire.send(whole(200, JSON, b"{}"))
+        wire.close()
+
+    async with ScriptedServer(script) as server, client() as ours:
+        for _ in range(3):
+            assert (await ours.get(server.url)).status_code == 200
+            await asyncio.sleep(0.01)
+        assert [request.connection for request in server.received] == [0, 1, 2]
+
+
+async def test_a_body_that_is_left_unread_closes_its_connection() -> None:
+    """Half a body on a kept connection would be the next one's head."""
+    async with ScriptedServer(ticking(1000, 0.01)) as server, client() as ours:
+        async with ours.stream("GET", server.url) as response:
+            async for _ in response.aiter_raw():
+                break
+        async with asyncio.timeout(2):
+            await server.wires[0].until_the_client_goes()
+
+
+# -- breaking ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_reset_in_mid_body_is_told() -> None:
+    """A torn connection is an error, never an end."""
+
+    async def script(wire: Wire, request: Received) -> None:
+        await wire.send(stream_head() + chunk(b"data: 1\n\n"))
+        await asyncio.sleep(0.01)
+        wire.reset()
+
+    async with ScriptedServer(script) as server, client() as ours, ours.stream("GET", server.url) as response:
+        with pytest.raises(httpcore2.ReadError):
+            await response.aread()
+
+
+async def test_a_chunked_body_that_ends_early_is_told() -> None:
+    """A close in mid-body is no end of it."""
+
+    async def script(wire: Wire, request: Received) -> None:
+        await wire.send(stream_head() + chunk(b"data: 1\n\n"))
+        wire.close()
+
+    async with ScriptedServer(script) as server, client() as ours, ours.stream("GET", server.url) as response:
+        with pytest.raises(httpcore2.RemoteProtocolError):
+            await response.aread()
+
+
+async def test_a_refused_connection_is_told() -> None:
+    """Nobody listens: the error names host and port."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        async with client() as ours:
+            with pytest.raises(httpcore2.ConnectError, match=f"127.0.0.1:{port}"):
+                await ours.get(f"http://127.0.0.1:{port}")
+
+
+@pytest.fixture
+def black_hole() -> Iterator[int]:
+    """A port whose queue of connections is full: the kernel drops whatever comes."""
+    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        for sock in (first, second):
+            sock.setblocking(False)
+            sock.connect_ex(address)
+        yield address[1]
+
+
+class Witness:
+    """A watch that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def connecting(self) -> None:
+        self.heard.append("connecting")
+
+    def connected(self) -> None:
+        self.heard.append("connected")
+
+
+async def test_a_connection_that_nobody_answers_runs_into_its_own_timeout(black_hole: int) -> None:
+    """F1: the connect timeout is the connection's own, and the watch hears that one is being made."""
+    witness = Witness()
+    token = CONNECTION_WATCH.set(witness)
+    try:
+        async with client() as ours:
+            with pytest.raises(httpcore2.ConnectTimeout, match="within 0\\.2 s"):
+                await ours.get(f"http://127.0.0.1:{black_hole}", timeout=httpx2.Timeout(None, connect=0.2))
+    finally:
+        CONNECTION_WATCH.reset(token)
+    assert witness.heard == ["connecting"]
+
+
+async def test_the_watch_hears_of_new_connections_and_of_no_kept_ones() -> None:
+    """A request on a kept connection makes none: its first-byte clock runs from the start."""
+    witness = Witness()
+    token = CONNECTION_WATCH.set(witness)
+    try:
+        async with ScriptedServer(saying(whole(200, JSON, b"{}"))) as server, client() as ours:
+            for _ in range(3):
+                await ours.get(server.url)
+    finally:
+        CONNECTION_WATCH.reset(token)
+    assert witness.heard == ["connecting", "connected"]
+
+
+@pytest.mark.parametrize("stage", ["before the head", "in the body"])
+async def test_a_cancelled_request_closes_its_connection(stage: str) -> None:
+    """The server sees the end at once; the connection is not kept."""
+
+    async def script(wire: Wire, request: Received) -> None:
+        if stage == "in the body":
+            await wire.send(stream_head() + chunk(b"data: 1\n\n"))
+        await wire.until_the_client_goes()
+
+    async with ScriptedServer(script) as server, client() as ours:
+        task = asyncio.create_task(ours.get(server.url))
+        async with asyncio.timeout(2):
+            while not server.received:
+                await asyncio.sleep(0.001)
+            await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await server.wires[0].went.wait()
+
+
+# -- TLS --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A self-signed certificate for api.test and 127.0.0.1, and its key."""
+    openssl = which("openssl")
+    if openssl is None:
+        pytest.skip("needs the openssl program")
+    directory = tmp_path_factory.mktemp("certificate")
+    certificate, key = directory / "certificate.pem", directory / "key.pem"
+    request = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    names = ["-subj", "/CN=api.test", "-addext", "subjectAltName=DNS:api.test,IP:127.0.0.1"]
+    files = ["-keyout", str(key), "-out", str(certificate), "-days", "2"]
+    subprocess.run([*request, *names, *files], check=True, capture_output=True, timeout=30)
+    return certificate, key
+
+
+@pytest.fixture
+def tls(certificate: tuple[Path, Path]) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    return context
+
+
+@pytest.fixture
+def trusted(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_a_trusted_certificate_is_enough(tls: ssl.SSLContext) -> None:
+    """What SSL_CERT_FILE names is trusted, as a company's own authority needs; the connection is kept."""
+    async with ScriptedServer(saying(whole(200, JSON, b"{}")), tls) as server, client() as ours:
+        for _ in range(3):
+            assert (await ours.get(server.url)).content == b"{}"
+        assert len(server.wires) == 1
+
+
+async def test_an_unknown_certificate_is_refused_by_its_own_name(tls: ssl.SSLContext) -> None:
+    """F31: the cause can be told apart from a broken connection."""
+    async with ScriptedServer(saying(b""), tls) as server, client() as ours:
+        with pytest.raises(httpcore2.ConnectError) as caught:
+            await ours.get(server.url)
+        assert isinstance(caught.value.__context__, ssl.SSLCertVerificationError)
+        assert server.received == []
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_pacing_stands_below_tls(tls: ssl.SSLContext) -> None:
+    """One TLS record an event is the real case: a paced read takes what the kernel has, however many records that is,
+    and the socket is read once a tick and not once a record."""
+    async with ScriptedServer(ticking(60, 0.005), tls) as server, client() as ours:
+        async with ours.stream("GET", server.url) as response:
+            body, wakeups, seconds = await read_paced(response)
+    assert body == b"data: 1\n\n" * 60
+    assert wakeups <= seconds / TICK + 2
