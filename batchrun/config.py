@@ -68,25 +68,52 @@ def _duration(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"{value!r} is no duration")
     seconds = parse_duration(value) if isinstance(value, str) else float(value)
-    if seconds <= 0:
-        raise ValueError("must be above 0")
+    if not seconds > 0:  # TOML knows nan
+        raise ValueError(f"{value!r} is not above 0")
     return seconds
 
 
 def _whole(value: object) -> int:
-    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
-        raise ValueError(f"{value!r} is no whole number")
-    number = int(str(value)) if not isinstance(value, float) else int(value)
-    if number < 1:
-        raise ValueError("must be 1 or more")
-    return number
+    match = re.fullmatch(r"\s*(\d+)(\.0)?\s*", str(value))
+    if match is None or not int(match[1]):
+        raise ValueError(f"{value!r} is no whole number above 0")
+    return int(match[1])
 
 
 def _percent(value: object) -> float:
-    number = float(str(value))
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = 0.0
     if not 0 < number <= 100:
-        raise ValueError("must be above 0 and at most 100")
+        raise ValueError(f"{value!r} is no number above 0 and up to 100")
     return number
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{value!r} is no text")
+    return value
+
+
+def _path(value: object) -> Path:
+    if not isinstance(value, Path | str) or not str(value):
+        raise ValueError(f"{value!r} is no path")
+    try:
+        return Path(value).expanduser()
+    except RuntimeError as exc:
+        raise ValueError(f"{str(value)!r}: nobody is called so; write the path in full") from exc
+
+
+def _url(value: object) -> str:
+    try:
+        parts = urlsplit(_text(value))
+        is_usable = parts.scheme in ("http", "https") and parts.hostname is not None and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or parts.path.rstrip("/").endswith("/v1"):
+        raise ValueError(f"{value!r} is no base URL; write https://host, without /v1")
+    return str(value)
 
 
 def _yes(value: object) -> bool:
@@ -117,17 +144,17 @@ class Setting(NamedTuple):
 
 
 SETTINGS: dict[str, Setting] = {
-    "state": Setting("run", lambda value: Path(str(value))),
-    "base_url": Setting("run", str),
-    "key_file": Setting("run", lambda value: Path(str(value)).expanduser()),
-    "model": Setting("run", str),
+    "state": Setting("run", _path),
+    "base_url": Setting("run", _url),
+    "key_file": Setting("run", _path),
+    "model": Setting("run", _text),
     "max_tokens": Setting("run", _whole),
     "simulate": Setting("run", _yes),
-    "scenario": Setting("run", str),
+    "scenario": Setting("run", _text),
     "drain_timeout": Setting("run", _duration),
     "stream": Setting("run", _yes),
     "quiet": Setting("run", _yes),
-    "log": Setting("run", lambda value: Path(str(value)).expanduser()),
+    "log": Setting("run", _path),
     "insecure_http": Setting("run", _yes),
     "accept": Setting("run", _kinds),
     "target_cpu": Setting("gate", _percent),
@@ -208,9 +235,16 @@ def _environment_values(environment: Mapping[str, str]) -> dict[str, Any]:
 def _file_values(jobs: Path, environment: Mapping[str, str]) -> dict[str, Any]:
     home = Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     for path in (jobs.parent / FILE_NAME, home / "batchrun" / FILE_NAME):
-        if path.is_file():
+        if _is_file(path):
             return _read_file(path)
     return {}
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a directory that we may not look into holds no settings of ours
+        return False
 
 
 def _read_file(path: Path) -> dict[str, Any]:
@@ -238,10 +272,6 @@ def _read(name: str, value: object, where: str, error: type[UsageError] | type[C
 
 def _backend(values: Mapping[str, Any], simulate: bool) -> BackendConfig:
     base_url = values.get("base_url")
-    if base_url is not None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError(f"--base-url {base_url}: no URL; write https://host, without /v1")
     if simulate:
         return BackendConfig(base_url=base_url, simulated=True)
     insecure = bool(values.get("insecure_http"))

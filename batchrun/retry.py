@@ -107,7 +107,7 @@ def judge(failure: Failure, policy: RetryPolicy, counted: int, tries: int, strik
     if rule.costs_attempt and counted >= policy.max_attempts:
         return Verdict(Action.FAIL, final=False)
     delay = backoff(policy, tries, chance)
-    if failure.retry_after is None:
+    if not failure.retry_after:  # "0" is no advice: taken at its word it would have a limit knocked at all night
         return Verdict(Action.RETRY, delay, hold=delay if rule.holds_backend else 0.0)
     # Never sooner than the provider asked, and not all at the same moment.
     wait = failure.retry_after + min(delay, 0.1 * failure.retry_after + policy.base * chance)

@@ -54,7 +54,7 @@ class TelemetryLog:
 
 
 def telemetry_line(run: str, view: View, load: Load, lag_ms: float) -> dict[str, Any]:
-    """One period; `done`, `failed` and `retries` are totals of the run so far, `tok_s` is that of the period."""
+    """One period; `done` and `failed` are of the whole job file, `retries` of the run so far, `tok_s` of the period."""
     return {
         "t": timestamp(),
         "run": run,

@@ -23,13 +23,12 @@ from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.providers.base import BackendConfig, ConnectionWatch, Request
 from batchrun.providers.failures import cause_of_status, kept_message, retry_after
 from batchrun.providers.key_file import read_key
-from batchrun.providers.transport import CONNECTION_WATCH, PacedTransport, Pacer, pacer_of, proxy_for
+from batchrun.providers.transport import CONNECTION_WATCH, LOOPBACK, PacedTransport, Pacer, pacer_of, proxy_for
 
 NO_CREDENTIALS = (
     "no credentials for {base_url}; set ANTHROPIC_API_KEY, or for cron put the key into a file with mode 0600 and give "
     "--key-file FILE; to try batchrun without a key add --simulate"
 )
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 HEADERS = {
     "X-Stainless-Raw-Response": "stream",  # the SDK's own mark for "leave the body on the wire"
     "Accept-Encoding": "identity",  # a compressed stream arrives in one lump
@@ -84,7 +83,7 @@ class AnthropicProvider:
     """Asks one base URL with one credential, on as many connections as there are slots."""
 
     def __init__(self, backend: BackendConfig, max_slots: int) -> None:
-        transport = PacedTransport(proxy_for(backend.base_url or "https://api.anthropic.com"), keepalive=max_slots)
+        transport = PacedTransport(keepalive=max_slots)
         # follow_redirects off: the key would travel to another origin. trust_env off: netrc is not ours to read.
         http_client = httpx2.AsyncClient(transport=transport, follow_redirects=False, trust_env=False, timeout=None)
         self._client = anthropic.AsyncAnthropic(
@@ -99,6 +98,7 @@ class AnthropicProvider:
         self.credential = self._kind_of_credential(backend)
         if not backend.insecure_http:
             _require_safe(self._client.base_url)
+        transport.use_proxy(proxy_for(self.base_url))
 
     def __repr__(self) -> str:
         return f"<AnthropicProvider {self.base_url} by {self.credential}>"
@@ -193,9 +193,15 @@ def _request_id(response: httpx2.Response) -> str | None:
     return str(told) if told is not None else None
 
 
-def _causes(exc: BaseException | None) -> list[BaseException]:
+def _causes(exc: BaseException) -> list[BaseException]:
+    """The exception and what led to it, outermost first; where several addresses were tried, what each led to."""
     chain: list[BaseException] = []
-    while exc is not None and exc not in chain:
-        chain.append(exc)
-        exc = exc.__cause__ or exc.__context__
+    ahead: list[BaseException | None] = [exc]
+    while ahead:
+        link = ahead.pop(0)
+        if link is None or link in chain:
+            continue
+        chain.append(link)
+        ahead.append(link.__cause__ or link.__context__)
+        ahead.extend(link.exceptions if isinstance(link, BaseExceptionGroup) else ())
     return chain
