@@ -20,7 +20,7 @@ from batchrun.gate.law import GateBounds
 from batchrun.jobs.job import RequestFlags
 from batchrun.jobs.reader import Selection
 from batchrun.outcome import Status
-from batchrun.providers.base import BackendConfig
+from batchrun.providers.provider import BackendConfig
 from batchrun.retry import RetryPolicy
 from batchrun.stream.clocks import ClockLimits
 

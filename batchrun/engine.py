@@ -22,7 +22,7 @@ from batchrun.gate.slots import Gate, Slot
 from batchrun.item import Item
 from batchrun.jobs.reader import JobFile
 from batchrun.outcome import Measure, Outcome
-from batchrun.providers.base import Provider, Request
+from batchrun.providers.provider import Provider, Request
 from batchrun.retry import Action, RetryPolicy, Verdict, judge
 from batchrun.stop import SIGNALS, StopSwitch
 from batchrun.stream.attempt import attempt

@@ -30,7 +30,7 @@ from batchrun.journal.runs import RunEnd, RunStart, record_end, record_start
 from batchrun.journal.snapshot import write_snapshot
 from batchrun.journal.writer import Journal
 from batchrun.providers.anthropic import AnthropicProvider
-from batchrun.providers.base import Provider
+from batchrun.providers.provider import Provider
 from batchrun.simulator.process import start_simulator
 from batchrun.stop import StopSwitch
 from batchrun.tally import Tally, View

@@ -21,7 +21,7 @@ from batchrun.gate.load import Load
 from batchrun.jobs.job import RequestFlags
 from batchrun.jobs.reader import JobFile, check_jobs
 from batchrun.outcome import Outcome
-from batchrun.providers.base import ConnectionWatch, Provider, Request
+from batchrun.providers.provider import ConnectionWatch, Provider, Request
 from batchrun.retry import RetryPolicy
 from batchrun.stop import StopSwitch
 from batchrun.stream.clocks import ClockLimits

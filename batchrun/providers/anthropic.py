@@ -20,15 +20,18 @@ import orjson
 
 from batchrun.errors import ConfigError, CredentialsError
 from batchrun.failure import AttemptFailed, Cause, Failure
-from batchrun.providers.base import BackendConfig, ConnectionWatch, Request
 from batchrun.providers.failures import cause_of_status, kept_message, retry_after
 from batchrun.providers.key_file import read_key
+from batchrun.providers.provider import BackendConfig, ConnectionWatch, Request
 from batchrun.providers.transport import CONNECTION_WATCH, LOOPBACK, PacedTransport, Pacer, pacer_of, proxy_for
 
 NO_CREDENTIALS = (
     "no credentials for {base_url}; set ANTHROPIC_API_KEY, or for cron put the key into a file with mode 0600 and give "
     "--key-file FILE; to try batchrun without a key add --simulate"
 )
+UNSENDABLE = "the {kind} holds a character that no header can carry; copy it again, in one line without spaces"
+# What a connection can die of once it stands. The transport's errors come through as they are where the SDK only reads.
+WIRE_ERRORS = (httpx2.HTTPError, httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException)
 HEADERS = {
     "X-Stainless-Raw-Response": "stream",  # the SDK's own mark for "leave the body on the wire"
     "Accept-Encoding": "identity",  # a compressed stream arrives in one lump
@@ -57,7 +60,8 @@ class AnthropicReply:
     def require_known_type(self) -> None:
         """A gateway's page or a captive portal's also comes with status 200."""
         if not self.is_stream and "json" not in self._content_type:
-            message = f"status 200 with {self._content_type or 'no content type'}: some gateway's page, not an answer"
+            kind = self._content_type[:100] or "no content type"
+            message = kept_message(f"status 200 with {kind}: some gateway's page, not an answer", self._secret)
             raise AttemptFailed(Failure(Cause.SERVER_ERROR, message, status=200))
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -66,9 +70,8 @@ class AnthropicReply:
         try:
             async for chunk in body:
                 yield chunk
-        except (httpx2.HTTPError, httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException) as exc:
-            message = kept_message(f"the connection broke in mid-answer ({exc})", self._secret)
-            raise AttemptFailed(Failure(Cause.BROKEN, message, request_id=_request_id(self._response))) from exc
+        except WIRE_ERRORS as exc:
+            raise AttemptFailed(_broken(exc, self._secret, _request_id(self._response))) from exc
 
     def pace(self, seconds: float) -> None:
         self._pacer.tick = seconds
@@ -93,6 +96,8 @@ class AnthropicProvider:
             timeout=None,
             http_client=http_client,
         )
+        self._client.api_key = _sendable(self._client.api_key, "API key")
+        self._client.auth_token = _sendable(self._client.auth_token, "auth token")
         self._secret = self._client.api_key or self._client.auth_token
         self.base_url = str(self._client.base_url).rstrip("/")
         self.credential = self._kind_of_credential(backend)
@@ -146,6 +151,8 @@ class AnthropicProvider:
             raise AttemptFailed(self._refusal(exc)) from exc
         except anthropic.APIConnectionError as exc:
             raise AttemptFailed(self._no_connection(exc)) from exc
+        except WIRE_ERRORS as exc:  # in the body of an error, which the SDK reads before it tells of it
+            raise AttemptFailed(_broken(exc, self._secret, None)) from exc
         except anthropic.AnthropicError as exc:  # a credential that could not be loaded or refreshed
             message = kept_message(str(exc), self._secret)
             raise AttemptFailed(Failure(Cause.CREDENTIALS, message)) from exc
@@ -181,11 +188,25 @@ def _require_safe(url: httpx2.URL) -> None:
         raise ConfigError(f"base URL {url}: the key would travel unencrypted; {remedy}")
 
 
+def _sendable(secret: str | None, kind: str) -> str | None:
+    """Without the line end that most ways of storing it leave. Anything odder would fail every request of the night, in
+    a message that quotes it."""
+    secret = None if secret is None else secret.strip()
+    if secret and not (secret.isascii() and secret.isprintable() and " " not in secret):
+        raise CredentialsError(UNSENDABLE.format(kind=kind))
+    return secret
+
+
 def _explicit_key(backend: BackendConfig) -> str | None:
     """A key of our own finding; None leaves the finding to the SDK."""
     if backend.simulated:
         return "simulated"
     return None if backend.key_file is None else read_key(backend.key_file)
+
+
+def _broken(exc: Exception, secret: str | None, request_id: str | None) -> Failure:
+    message = kept_message(f"the connection broke in mid-answer ({exc})", secret)
+    return Failure(Cause.BROKEN, message, request_id=request_id)
 
 
 def _request_id(response: httpx2.Response) -> str | None:

@@ -24,7 +24,7 @@ import httpx2
 from anyio.streams.tls import TLSAttribute, TLSStream
 
 from batchrun.errors import ConfigError
-from batchrun.providers.base import ConnectionWatch
+from batchrun.providers.provider import ConnectionWatch
 
 # The watch of the attempt whose task makes the connection; connections are made inside the task that needs them.
 CONNECTION_WATCH: ContextVar[ConnectionWatch | None] = ContextVar("connection_watch", default=None)

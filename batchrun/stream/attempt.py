@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from batchrun.failure import AttemptFailed, Cause, Failure
-from batchrun.providers.base import Provider, Reply, Request
 from batchrun.providers.failures import cause_of_error_type, kept_message
+from batchrun.providers.provider import Provider, Reply, Request
 from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.message import Kind, Message, MessageFold, StreamError, Truncated, message_from_body
 from batchrun.stream.meter import Meter

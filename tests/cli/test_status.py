@@ -44,7 +44,7 @@ def test_a_killed_run_is_told_with_the_command_to_go_on(writer: StateWriter) -> 
     holder = {"pid": 2**22 + 1, "process_start": 1.0, "host": socket.gethostname(), "boot_id": None, "started": ""}
     writer.state.lock.write_text(json.dumps(holder) + "\n")
     done = batchrun("status", "jobs.jsonl", cwd=writer.jobs.parent)
-    assert "killed: it wrote no end" in done.stdout
+    assert "killed (kill -9, out of memory or power)" in done.stdout
     assert "119 of 300" in done.stdout
     assert done.stdout.endswith("To go on (181 pending):\n  batchrun run jobs.jsonl\n")
 

@@ -60,6 +60,24 @@ async def test_a_hold_ends_though_its_timer_comes_a_tick_early() -> None:
 
 
 @in_virtual_time
+async def test_a_newcomer_never_overtakes_who_waited_out_the_hold() -> None:
+    """Not even in the moment when the hold is over and those who waited have not been called yet."""
+    moment = 0.0
+    async with asyncio.TaskGroup() as group:
+        queue = Queue(Gate("claude", 1, lambda: moment), group)
+        queue.gate.hold(10)
+        await queue.ask("waits")
+        moment = 10.0
+        assert not queue.gate.is_held
+        await queue.ask("newcomer")
+        assert queue.admitted == []
+        await asyncio.sleep(10)
+        await queue.leave("waits")
+        assert queue.admitted == ["waits", "newcomer"]
+        await queue.leave("newcomer")
+
+
+@in_virtual_time
 async def test_a_later_hold_goes_on_where_it_ends_later() -> None:
     """A second 429 in the middle of a wait may lengthen it."""
     a_gate = gate(1)

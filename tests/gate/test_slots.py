@@ -41,19 +41,6 @@ async def test_who_asks_again_goes_first() -> None:
 
 
 @in_virtual_time
-async def test_a_newcomer_never_overtakes_who_waits() -> None:
-    """A slot that becomes free goes to the queue, even if somebody asks in the very same turn."""
-    async with asyncio.TaskGroup() as group:
-        queue = Queue(gate(1), group)
-        await queue.ask("running", "waits")
-        queue.tasks["newcomer"] = group.create_task(queue._stay("newcomer", again=False))  # noqa: SLF001 - no settling
-        queue._leave["newcomer"] = asyncio.Event()  # noqa: SLF001
-        await queue.leave("running")
-        assert queue.admitted == ["running", "waits"]
-        await queue.leave_all()
-
-
-@in_virtual_time
 async def test_a_slot_is_given_back_by_an_error_too() -> None:
     """Whatever ends the attempt."""
     a_gate = gate(1)

@@ -165,7 +165,12 @@ def test_after_a_failed_fsync_both_files_can_be_written_anew(state: StateDir) ->
     assert state.results.stat().st_ino != before
     assert not list(state.path.glob("*.distrust"))
     assert finished_after_restart(state, *OUTCOMES, NEXT) == [*NAMES, "next"]
-    assert disk.diary.index(("sync", "results.jsonl.new")) < disk.diary.index(("replace", "results.jsonl"))
+    replaced = disk.diary.index(("replace", "results.jsonl"))
+    assert disk.diary[replaced - 1 : replaced + 2] == [
+        ("sync", "results.jsonl.new"),
+        ("replace", "results.jsonl"),
+        ("sync", "directory"),
+    ]
 
 
 def torn_checkpoint(state: StateDir) -> None:

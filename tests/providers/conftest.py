@@ -9,7 +9,7 @@ from shutil import which
 
 import pytest
 
-CANARY = "sk-ant-canary-5b0e"
+from tests.providers.conversation import CANARY
 
 
 @pytest.fixture

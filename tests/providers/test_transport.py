@@ -1,52 +1,28 @@
-"""The wire below the SDK's client, on real sockets: pacing, keeping, breaking, TLS, proxies."""
+"""The wire below the SDK's client, on real sockets: pacing, keeping, breaking."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 
 import httpcore2
 import httpx2
 import pytest
 
-from batchrun.providers.transport import CONNECTION_WATCH, GRID, PacedTransport, Pacer, pacer_of
+from batchrun.providers.transport import CONNECTION_WATCH, GRID, Pacer, pacer_of
 from tests.providers.scripted_server import (
-    LAST_CHUNK,
     Received,
-    Script,
     ScriptedServer,
     Wire,
     chunk,
+    saying,
     stream,
     stream_head,
     whole,
 )
+from tests.providers.transport_client import JSON, TICK, client, read_paced, ticking
 from tests.virtual_time import START, in_virtual_time
-
-JSON = "application/json"
-
-
-@asynccontextmanager
-async def client_over(transport: PacedTransport) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(transport=transport, timeout=None, trust_env=False) as client:
-        yield client
-
-
-@asynccontextmanager
-async def client() -> AsyncIterator[httpx2.AsyncClient]:
-    async with client_over(PacedTransport(keepalive=8)) as ours:
-        yield ours
-
-
-def saying(data: bytes) -> Script:
-    async def script(wire: Wire, request: Received) -> None:
-        await wire.send(data)
-
-    return script
-
 
 # -- the pacer --------------------------------------------------------------------------------------------------------
 
@@ -100,37 +76,6 @@ async def test_letting_a_pacer_go_takes_effect_at_once() -> None:
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
-
-
-TICK = 0.1
-
-
-async def read_paced(response: httpx2.Response) -> tuple[bytes, int, float]:
-    """The body at a tick, how many times the reader woke up for it, and the seconds that it took."""
-    pacer = pacer_of(response)
-    assert pacer is not None
-    pacer.tick = TICK
-    loop = asyncio.get_running_loop()
-    body, wakeups, began = b"", 0, loop.time()
-    last = began - TICK
-    async for piece in response.aiter_raw():
-        wakeups += loop.time() - last > TICK / 4
-        last = loop.time()
-        body += piece
-    return body, wakeups, loop.time() - began
-
-
-def ticking(events: int, gap: float) -> Script:
-    """A stream of small events, each a segment of its own."""
-
-    async def script(wire: Wire, request: Received) -> None:
-        await wire.send(stream_head())
-        for _ in range(events):
-            await asyncio.sleep(gap)
-            await wire.send(chunk(b"data: 1\n\n"))
-        await wire.send(LAST_CHUNK)
-
-    return script
 
 
 async def test_a_paced_stream_is_read_rarely_and_wholly() -> None:
@@ -317,95 +262,3 @@ async def test_a_cancelled_request_closes_its_connection(stage: str) -> None:
             with pytest.raises(asyncio.CancelledError):
                 await task
             await server.wires[0].went.wait()
-
-
-# -- TLS --------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.usefixtures("trusted")
-async def test_a_trusted_certificate_is_enough(tls: ssl.SSLContext) -> None:
-    """What SSL_CERT_FILE names is trusted, as a company's own authority needs; the connection is kept."""
-    async with ScriptedServer(saying(whole(200, JSON, b"{}")), tls) as server, client() as ours:
-        for _ in range(3):
-            assert (await ours.get(server.url)).content == b"{}"
-        assert len(server.wires) == 1
-
-
-async def test_an_unknown_certificate_is_refused_by_its_own_name(tls: ssl.SSLContext) -> None:
-    """F31: the cause can be told apart from a broken connection."""
-    async with ScriptedServer(saying(b""), tls) as server, client() as ours:
-        with pytest.raises(httpcore2.ConnectError) as caught:
-            await ours.get(server.url)
-        assert isinstance(caught.value.__context__, ssl.SSLCertVerificationError)
-        assert server.received == []
-
-
-@pytest.mark.usefixtures("trusted")
-async def test_pacing_stands_below_tls(tls: ssl.SSLContext) -> None:
-    """One TLS record an event is the real case: a paced read takes what the kernel has, however many records that is,
-    and the socket is read once a tick and not once a record."""
-    async with (
-        ScriptedServer(ticking(60, 0.005), tls) as server,
-        client() as ours,
-        ours.stream("GET", server.url) as response,
-    ):
-        body, wakeups, seconds = await read_paced(response)
-    assert body == b"data: 1\n\n" * 60
-    assert wakeups <= seconds / TICK + 2
-
-
-class DeafServer:
-    """Takes connections and bytes and never says anything: no TLS, no HTTP; then it does what it is told to do."""
-
-    def __init__(self, then: str = "wait") -> None:
-        self._then = then
-        self.heard = asyncio.Event()
-        self.left = asyncio.Event()
-        self.port = 0
-
-    async def __aenter__(self) -> DeafServer:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        self.heard.set()
-        if self._then == "close":
-            writer.close()
-        while await reader.read(65536):
-            pass
-        self.left.set()
-        writer.close()
-
-
-async def test_a_handshake_that_nobody_answers_runs_into_the_connect_timeout() -> None:
-    """F1: a connection is made when it is encrypted, not when the socket is open; what failed is closed."""
-    async with DeafServer() as server, client() as ours:
-        with pytest.raises(httpcore2.ConnectTimeout, match="handshake"):
-            await ours.get(f"https://127.0.0.1:{server.port}", timeout=httpx2.Timeout(None, connect=0.1))
-        async with asyncio.timeout(2):
-            await server.left.wait()
-
-
-async def test_a_handshake_that_breaks_is_no_bad_certificate() -> None:
-    """F31: a connection that is lost in the handshake can be tried again."""
-    async with DeafServer(then="close") as server, client() as ours:
-        with pytest.raises(httpcore2.ConnectError) as caught:
-            await ours.get(f"https://127.0.0.1:{server.port}")
-        assert not isinstance(caught.value.__context__, ssl.SSLCertVerificationError)
-
-
-async def test_a_handshake_that_is_cancelled_closes_its_connection() -> None:
-    """A clock or a drain that strikes in the handshake leaves no socket behind."""
-    async with DeafServer() as server, client() as ours:
-        task = asyncio.create_task(ours.get(f"https://127.0.0.1:{server.port}"))
-        async with asyncio.timeout(2):
-            await server.heard.wait()
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-            await server.left.wait()

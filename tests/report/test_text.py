@@ -54,7 +54,7 @@ def test_a_rough_night_on_one_page(rough: Summary) -> None:
 def test_each_run_of_the_night_has_its_line(rough: Summary) -> None:
     """When it began, how long it lasted, what it had to do, how it ended."""
     text = said(report_page(rough, 80, UTC))
-    assert "22:00:00 | 12 min | 300 to do | killed: it wrote no end" in text
+    assert "22:00:00 | 12 min | 300 to do | killed (kill -9, out of memory or power)" in text
     assert "22:22:00 | 28 min | 202 to do | ended; not every item has a full answer (exit 1)" in text
 
 

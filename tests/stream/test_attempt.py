@@ -13,7 +13,7 @@ import pytest
 
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.providers.anthropic import AnthropicProvider
-from batchrun.providers.base import BackendConfig, Provider, Request
+from batchrun.providers.provider import BackendConfig, Provider, Request
 from batchrun.stream.attempt import MAX_TICK, attempt
 from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.message import Message

@@ -1,0 +1,50 @@
+"""A bare client over the transport, for tests that look at connections and bytes and not at messages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx2
+
+from batchrun.providers.transport import PacedTransport, pacer_of
+from tests.providers.scripted_server import LAST_CHUNK, Received, Script, Wire, chunk, stream_head
+
+JSON = "application/json"
+TICK = 0.1
+
+
+@asynccontextmanager
+async def client() -> AsyncIterator[httpx2.AsyncClient]:
+    transport = PacedTransport(keepalive=8)
+    async with httpx2.AsyncClient(transport=transport, timeout=None, trust_env=False) as ours:
+        yield ours
+
+
+async def read_paced(response: httpx2.Response) -> tuple[bytes, int, float]:
+    """The body at a tick, how many times the reader woke up for it, and the seconds that it took."""
+    pacer = pacer_of(response)
+    assert pacer is not None
+    pacer.tick = TICK
+    loop = asyncio.get_running_loop()
+    body, wakeups, began = b"", 0, loop.time()
+    last = began - TICK
+    async for piece in response.aiter_raw():
+        wakeups += loop.time() - last > TICK / 4
+        last = loop.time()
+        body += piece
+    return body, wakeups, loop.time() - began
+
+
+def ticking(events: int, gap: float) -> Script:
+    """A stream of small events, each a segment of its own."""
+
+    async def script(wire: Wire, request: Received) -> None:
+        await wire.send(stream_head())
+        for _ in range(events):
+            await asyncio.sleep(gap)
+            await wire.send(chunk(b"data: 1\n\n"))
+        await wire.send(LAST_CHUNK)
+
+    return script
