@@ -10,7 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -109,6 +109,8 @@ def _url(value: object) -> str:
     try:
         parts = urlsplit(_text(value))
         is_usable = parts.scheme in ("http", "https") and parts.hostname is not None and parts.port != 0
+        # A password in a URL would be printed, and kept in the state.
+        is_usable = is_usable and parts.username is None
     except ValueError:
         is_usable = False
     if not is_usable or parts.path.rstrip("/").endswith("/v1"):
@@ -199,12 +201,12 @@ def resolve(
         flags=RequestFlags(values.get("model"), values.get("max_tokens"), backend.name),
         backend=backend,
         clocks=_clocks(values),
-        retry=RetryPolicy(**{name: values[name] for name in ("max_attempts",) if name in values}),
+        retry=_retry(values),
         gate=_gate(values),
         selection=selection,
         period=values.get("period", 2.0),
         drain_timeout=values.get("drain_timeout", 20.0),  # systemd kills at 90
-        give_up=values.get("give_up", 3600.0),
+        give_up=values.get("give_up", RetryPolicy().longest_wait),
         stream=values.get("stream", True),
         simulate=simulate,
         scenario=scenario,
@@ -281,6 +283,11 @@ def _backend(values: Mapping[str, Any], simulate: bool) -> BackendConfig:
 def _clocks(values: Mapping[str, Any]) -> ClockLimits:
     given = {name: values[f"{name}_timeout"] for name in ClockLimits.__slots__ if f"{name}_timeout" in values}
     return ClockLimits(**given)
+
+
+def _retry(values: Mapping[str, Any]) -> RetryPolicy:
+    policy = RetryPolicy(**{name: values[name] for name in ("max_attempts",) if name in values})
+    return replace(policy, longest_wait=values.get("give_up", policy.longest_wait))
 
 
 def _gate(values: Mapping[str, Any]) -> GateBounds:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from batchrun.errors import ExitCode
+from batchrun.errors import ExitCode, JobFileError
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.gate.law import Decision, GateBounds, Law, LimitedBy, Observation, steady
 from batchrun.gate.load import Load
@@ -23,7 +22,7 @@ from batchrun.item import Item
 from batchrun.jobs.reader import JobFile
 from batchrun.outcome import Measure, Outcome
 from batchrun.providers.provider import Provider, Request
-from batchrun.retry import Action, RetryPolicy, Verdict, judge
+from batchrun.retry import Action, RetryPolicy, Strikes, Verdict, judge
 from batchrun.stop import SIGNALS, StopSwitch
 from batchrun.stream.attempt import attempt
 from batchrun.stream.clocks import ClockLimits
@@ -97,7 +96,7 @@ class Engine:
         self._loop = asyncio.get_running_loop()
         self._gates = {name: Gate(name, self._first_limit(), self._loop.time) for name in providers}
         self._decisions = {name: Decision(self._first_limit(), LimitedBy.RAMP, "starting") for name in providers}
-        self._strikes: Counter[tuple[str, Cause]] = Counter()
+        self._strikes = {name: Strikes() for name in providers}
         self._shelved: set[str] = set()
         self._draining = asyncio.Event()
         self._backing_off = 0
@@ -116,7 +115,7 @@ class Engine:
         """Work until nothing is pending or the stop switch has been thrown and the drain is over.
 
         Raises:
-            JournalError, JobFileError: the run cannot go on; what was finished before is safe.
+            JournalError: the run cannot go on; what was finished before is safe.
         """
         for number in SIGNALS:
             self._loop.add_signal_handler(number, self._stop.signal, number)
@@ -174,6 +173,13 @@ class Engine:
     async def _dispatch(self, name: str, items: asyncio.TaskGroup) -> None:
         """Hand the pending jobs of one backend to its slots, in the order of the file."""
         gate = self._gates[name]
+        try:
+            await self._admit_all(name, gate, items)
+        except JobFileError as exc:
+            # The file was changed under us. What is in flight is paid for and may end; the next start checks it anew.
+            self._stop.drain(str(exc), ExitCode.STOPPED_EARLY)
+
+    async def _admit_all(self, name: str, gate: Gate, items: asyncio.TaskGroup) -> None:
         in_hand = asyncio.Semaphore(self._terms.bounds.max_slots + MAX_IN_HAND_BEYOND_SLOTS)
         for job in self._jobs.jobs(name):
             if job.model in self._shelved:
@@ -223,7 +229,7 @@ class Engine:
     async def _settle(self, item: Item, gate: Gate, result: Message | Failure, measure: Measure) -> bool:
         """Do what follows from an attempt; True when the item needs no other one in this run."""
         if isinstance(result, Message):
-            self._clear_strikes(gate.name)
+            self._strikes[gate.name].answered()
             await self._finish(item.answered(result, measure, self._loop.time()))
             return True
         item.note(result)
@@ -244,9 +250,7 @@ class Engine:
         return True
 
     def _judge(self, item: Item, backend: str, failure: Failure) -> Verdict:
-        strikes = self._strikes[backend, failure.cause] + 1
-        self._clear_strikes(backend)
-        self._strikes[backend, failure.cause] = strikes
+        strikes = self._strikes[backend].note(failure.cause, item.job.id)
         if failure.cause is Cause.LOCAL:
             gate = self._gates[backend]
             gate.resize(max(self._terms.bounds.min_slots, gate.in_flight))
@@ -279,10 +283,6 @@ class Engine:
     def shelved_models(self) -> list[str]:
         """Models that the provider does not know; their items stay pending."""
         return sorted(self._shelved)
-
-    def _clear_strikes(self, backend: str) -> None:
-        for key in [key for key in self._strikes if key[0] == backend]:
-            del self._strikes[key]
 
     # -- the period ---------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from batchrun.errors import ExitCode
 from batchrun.failure import Cause, Failure
-from batchrun.retry import FINAL, RULES, Action, RetryPolicy, Verdict, backoff, judge
+from batchrun.retry import FINAL, RULES, Action, RetryPolicy, Strikes, Verdict, backoff, judge
 
 POLICY = RetryPolicy()
 RETRIED = [cause for cause, rule in RULES.items() if rule.action is Action.RETRY]
@@ -150,7 +150,7 @@ def test_no_count_of_tries_overflows(failed: int, chance: float) -> None:
 
 @given(
     cause=st.sampled_from(RETRIED),
-    retry_after=st.floats(0, 1e9),
+    retry_after=st.floats(0, POLICY.longest_wait),
     tries=tries,
     chance=chances,
 )
@@ -169,6 +169,23 @@ def test_those_who_were_told_the_same_come_at_different_moments() -> None:
     """Jitter on top of the wait."""
     waits = {judged(Cause.RATE_LIMITED, retry_after=60, tries=5, chance=chance / 10).delay for chance in range(10)}
     assert len(waits) == 10
+
+
+@pytest.mark.parametrize("cause", RETRIED)
+def test_a_wait_that_no_night_can_bear_stops_the_run_resumably(cause: Cause) -> None:
+    """At once: waiting for a reset that lies weeks ahead would be silence for ever."""
+    verdict = judged(cause, retry_after=POLICY.longest_wait + 1)
+    assert (verdict.action, verdict.exit_code) == (Action.STOP, ExitCode.STOPPED_EARLY)
+
+
+def test_one_items_refusals_count_once_when_others_are_answered() -> None:
+    """Its own 403 must not stop everybody's night; but three items, or a key that never worked, do."""
+    strikes = Strikes()
+    assert [strikes.note(Cause.CREDENTIALS, "a") for _ in range(3)] == [1, 2, 3]
+    strikes.answered()
+    assert [strikes.note(Cause.CREDENTIALS, id) for id in "aaab"] == [1, 1, 1, 2]
+    assert strikes.note(Cause.BROKEN, "c") == 1
+    assert strikes.note(Cause.CREDENTIALS, "d") == 1
 
 
 @pytest.mark.parametrize("cause", [Cause.RATE_LIMITED, Cause.OVERLOADED])

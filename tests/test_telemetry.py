@@ -118,7 +118,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 def test_a_snapshot_tells_facts_counts_and_gates() -> None:
     """What `status` needs and a live run alone knows; while it goes on there is no exit code."""
     told = snapshot(VIEW, FACTS)
-    assert told["schema"] == "batchrun.status/1"
+    assert told["schema"] == "batchrun.snapshot/1"
     assert FACTS.items() <= told.items()
     assert VIEW.finished.items() <= told.items()
     assert (told["total"], told["pending"], told["in_flight"], told["backing_off"]) == (100, 54, 5, 1)

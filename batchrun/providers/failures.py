@@ -31,6 +31,7 @@ BY_STATUS: dict[int, Cause] = {
     402: Cause.CREDENTIALS,
     403: Cause.CREDENTIALS,
     404: Cause.UNKNOWN_MODEL,
+    407: Cause.CREDENTIALS,  # a proxy's
     408: Cause.SERVER_ERROR,
     409: Cause.SERVER_ERROR,
     413: Cause.TOO_LARGE,
@@ -48,16 +49,17 @@ BY_ERROR_CODE: dict[str, Cause] = {
 
 
 def cause_of_status(status: int, error_code: str | None = None) -> Cause:
-    """The cause behind an HTTP status that is not 2xx; redirects are not followed and count as a bad request."""
+    """The cause behind an HTTP status that is not 2xx. A redirect, which is never followed, is some portal's doing and
+    no item's."""
     cause = BY_ERROR_CODE.get(error_code or "") or BY_STATUS.get(status)
     if cause is not None:
         return cause
-    return Cause.SERVER_ERROR if status >= 500 else Cause.BAD_REQUEST
+    return Cause.BAD_REQUEST if 400 <= status < 500 else Cause.SERVER_ERROR
 
 
-def cause_of_error_type(error_type: str) -> Cause:
+def cause_of_error_type(error_type: str, error_code: str | None = None) -> Cause:
     """The cause behind an `error` event in a stream; an unknown type is the server's own trouble."""
-    return BY_ERROR_TYPE.get(error_type, Cause.SERVER_ERROR)
+    return BY_ERROR_CODE.get(error_code or "") or BY_ERROR_TYPE.get(error_type, Cause.SERVER_ERROR)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

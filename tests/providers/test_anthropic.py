@@ -207,4 +207,4 @@ async def test_redirects_are_not_followed(status: int, key_file: Path) -> None:
         redirect = whole(status, "text/plain", b"over there", location=f"{elsewhere.url}/v1/messages")
         failure = await failure_by(saying(redirect), key_file)
         assert elsewhere.received == []
-    assert (failure.cause, failure.status) == (Cause.BAD_REQUEST, status)
+    assert (failure.cause, failure.status) == (Cause.SERVER_ERROR, status)

@@ -31,6 +31,7 @@ STATUSES = {
     402: Cause.CREDENTIALS,
     403: Cause.CREDENTIALS,
     404: Cause.UNKNOWN_MODEL,
+    407: Cause.CREDENTIALS,
     405: Cause.BAD_REQUEST,
     408: Cause.SERVER_ERROR,
     409: Cause.SERVER_ERROR,

@@ -146,7 +146,7 @@ class StateWriter:
 def snapshot_fields(run: str, at: float, begin: datetime = EVENING) -> dict[str, Any]:
     """What status.json holds of a run that has done 120 of 300 items."""
     return {
-        "schema": "batchrun.status/1",
+        "schema": "batchrun.snapshot/1",
         "run": run,
         "jobs": "/jobs.jsonl",
         "started": stamp(0, begin),
