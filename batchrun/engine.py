@@ -214,14 +214,14 @@ class Engine:
         limits = self._terms.clocks.after_idle_retries(item.idle_retries)
         meter = Meter(account)
         self._meters.add(meter)
+        provider = self._providers[item.job.backend]
         try:
-            provider = self._providers[item.job.backend]
             message = await attempt(provider, Request(item.job.body, stream), limits, meter)
         except AttemptFailed as failed:
             return failed.failure, meter.measure(failed.failure.partial_tokens)
         except Exception as exc:  # the one place where a bug of ours is kept from taking the whole night with it
             log.exception("item %r: unexpected", item.job.id)
-            return Failure(Cause.BUG, f"{type(exc).__name__}: {exc}"), meter.measure(0)
+            return Failure(Cause.BUG, provider.kept(f"{type(exc).__name__}: {exc}")), meter.measure(0)
         finally:
             self._meters.discard(meter)
         return message, meter.measure(message.output_tokens)

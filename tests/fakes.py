@@ -89,6 +89,9 @@ class ScriptedProvider:
         finally:
             self.open_now -= 1
 
+    def kept(self, text: str) -> str:
+        return text
+
     async def close(self) -> None:
         pass
 

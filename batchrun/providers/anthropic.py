@@ -119,6 +119,9 @@ class AnthropicProvider:
         finally:
             await reply.close()
 
+    def kept(self, text: str) -> str:
+        return kept_message(text, self._secret)
+
     async def close(self) -> None:
         await self._client.close()
 

@@ -79,4 +79,7 @@ class Provider(Protocol):
             AttemptFailed: anything but a 200.
         """
 
+    def kept(self, text: str) -> str:
+        """The part of a foreign text that may be kept: short, on one line, without the credential."""
+
     async def close(self) -> None: ...

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from batchrun.failure import AttemptFailed, Cause, Failure
-from batchrun.providers.failures import cause_of_error_type, kept_message
+from batchrun.providers.failures import cause_of_error_type
 from batchrun.providers.provider import Provider, Reply, Request
 from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.message import Kind, Message, MessageFold, StreamError, Truncated, message_from_body
@@ -33,7 +33,8 @@ async def attempt(provider: Provider, request: Request, limits: ClockLimits, met
     except AttemptFailed as failed:
         raise AttemptFailed(replace(failed.failure, partial_tokens=fold.received_tokens)) from failed
     except (ProtocolError, Truncated, StreamError) as exc:
-        raise AttemptFailed(_failure_of(exc, fold.received_tokens)) from exc
+        failure = Failure(_cause_of(exc), provider.kept(str(exc)), partial_tokens=fold.received_tokens)
+        raise AttemptFailed(failure) from exc
 
 
 async def _ask(provider: Provider, request: Request, limits: ClockLimits, meter: Meter, fold: MessageFold) -> Message:
@@ -92,12 +93,11 @@ async def _read_document(reply: Reply, watch: Watch) -> Message:
     return message_from_body(bytes(body))
 
 
-def _failure_of(exc: ProtocolError | Truncated | StreamError, tokens: int) -> Failure:
-    message = kept_message(str(exc), None)
+def _cause_of(exc: ProtocolError | Truncated | StreamError) -> Cause:
     match exc:
-        case StreamError(error_type=error_type):
-            return Failure(cause_of_error_type(error_type), message, partial_tokens=tokens)
+        case StreamError(error_type=error_type, error_code=error_code):
+            return cause_of_error_type(error_type, error_code)
         case Truncated():
-            return Failure(Cause.TRUNCATED, message, partial_tokens=tokens)
+            return Cause.TRUNCATED
         case ProtocolError():
-            return Failure(Cause.PROTOCOL, message, partial_tokens=tokens)
+            return Cause.PROTOCOL

@@ -32,9 +32,10 @@ class Kind(Enum):
 class StreamError(Exception):
     """An `error` event inside a stream that began with status 200."""
 
-    def __init__(self, error_type: str, message: str) -> None:
+    def __init__(self, error_type: str, message: str, error_code: str | None = None) -> None:
         super().__init__(message)
         self.error_type = error_type
+        self.error_code = error_code
 
 
 class Truncated(Exception):
@@ -306,7 +307,10 @@ def _mapping(event: dict[str, Any], name: str) -> dict[str, Any]:
 def _stream_error(event: dict[str, Any]) -> StreamError:
     error = event.get("error")
     error = error if isinstance(error, dict) else {}
-    return StreamError(str(error.get("type") or "api_error"), str(error.get("message") or "an error without a message"))
+    details = error.get("details")
+    code = details.get("error_code") if isinstance(details, dict) else None
+    message = str(error.get("message") or "an error without a message")
+    return StreamError(str(error.get("type") or "api_error"), message, code if isinstance(code, str) else None)
 
 
 def _parse_tool_input(block: dict[str, Any]) -> None:

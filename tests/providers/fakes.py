@@ -92,6 +92,9 @@ class FakeProvider:
         self.requests.append(request)
         return self._open(request, connect_timeout, watch)
 
+    def kept(self, text: str) -> str:
+        return text
+
     async def close(self) -> None:
         self.is_closed = True
 
