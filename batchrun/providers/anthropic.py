@@ -7,6 +7,7 @@ do it.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import ssl
 from collections.abc import AsyncIterator
@@ -118,6 +119,11 @@ class AnthropicProvider:
             yield reply
         finally:
             await reply.close()
+
+    async def warm(self, connect_timeout: float) -> None:
+        timeout = httpx2.Timeout(connect_timeout)
+        with contextlib.suppress(anthropic.AnthropicError):
+            await self._client.get("/v1/models?limit=1", cast_to=httpx2.Response, options={"timeout": timeout})
 
     def kept(self, text: str) -> str:
         return kept_message(text, self._secret)

@@ -6,9 +6,9 @@ retry, decode or measure.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,10 +20,15 @@ class BackendConfig:
     loopback."""
 
     name: str = "claude"
+    kind: str = "anthropic"
     base_url: str | None = None
     key_file: Path | None = None
     simulated: bool = False
     insecure_http: bool = False
+    key_env: str | None = None
+    model: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    betas: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,9 @@ class Provider(Protocol):
         Raises:
             AttemptFailed: anything but a 200.
         """
+
+    async def warm(self, connect_timeout: float) -> None:
+        """Open a connection and leave it to the next request. Raises nothing: whoever needs one will see the trouble."""
 
     def kept(self, text: str) -> str:
         """The part of a foreign text that may be kept: short, on one line, without the credential."""
