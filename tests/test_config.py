@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchrun.cli.run import run
-from batchrun.config import SETTINGS, RunConfig, parse_duration, resolve
+from batchrun.config import RunConfig, resolve
 from batchrun.errors import ConfigError, ExitCode, UsageError
 from batchrun.jobs.reader import Selection
 from batchrun.outcome import Status
+from batchrun.settings import SETTINGS, parse_duration
 
 
 class House:
@@ -72,16 +73,17 @@ def _switch(seen: Callable[[RunConfig], Any], default: bool) -> Sample:
 SAMPLES: dict[str, Sample] = {
     "state": Sample(lambda c: c.state, None, ('"f"', Path("f")), ("e", Path("e")), (Path("g"), Path("g"))),
     "base_url": Sample(
-        lambda c: c.backend.base_url,
+        lambda c: c.backends["claude"].provider.base_url,
         None,
         ('"https://file.example"', "https://file.example"),
         ("http://127.0.0.1:8080/proxy", "http://127.0.0.1:8080/proxy"),
         ("https://flag.example", "https://flag.example"),
     ),
+    "prewarm": _number(lambda c: c.prewarm, 0),
     "key_file": Sample(
-        lambda c: c.backend.key_file, None, ('"f"', Path("f")), ("e", Path("e")), (Path("g"), Path("g"))
+        lambda c: c.backends["claude"].provider.key_file, None, ('"f"', Path("f")), ("e", Path("e")), (Path("g"), Path("g"))
     ),
-    "insecure_http": _switch(lambda c: c.backend.insecure_http, default=False),
+    "insecure_http": _switch(lambda c: c.backends["claude"].provider.insecure_http, default=False),
     "model": Sample(lambda c: c.flags.model, None, ('"f"', "f"), ("e", "e"), ("g", "g")),
     "max_tokens": _number(lambda c: c.flags.max_tokens, None),
     "simulate": _switch(lambda c: c.simulate, default=False),
@@ -96,15 +98,15 @@ SAMPLES: dict[str, Sample] = {
         ("incomplete, failed", {Status.INCOMPLETE, Status.FAILED}),
         ("refused", {Status.REFUSED}),
     ),
-    "target_cpu": Sample(lambda c: c.gate.target_cpu, 70.0, ("60", 60.0), ("55.5", 55.5), (50.0, 50.0)),
-    "min_slots": _number(lambda c: c.gate.min_slots, 1),
-    "max_slots": _number(lambda c: c.gate.max_slots, 256),
+    "target_cpu": Sample(lambda c: c.backends["claude"].bounds.target_cpu, 70.0, ("60", 60.0), ("55.5", 55.5), (50.0, 50.0)),
+    "min_slots": _number(lambda c: c.backends["claude"].bounds.min_slots, 1),
+    "max_slots": _number(lambda c: c.backends["claude"].bounds.max_slots, 256),
     "period": _seconds(lambda c: c.period, 2.0),
-    "connect_timeout": _seconds(lambda c: c.clocks.connect, 10.0),
-    "first_byte_timeout": _seconds(lambda c: c.clocks.first_byte, 120.0),
-    "idle_timeout": _seconds(lambda c: c.clocks.idle, 60.0),
-    "stall_timeout": _seconds(lambda c: c.clocks.stall, 600.0),
-    "total_timeout": _seconds(lambda c: c.clocks.total, 3600.0),
+    "connect_timeout": _seconds(lambda c: c.backends["claude"].clocks.connect, 10.0),
+    "first_byte_timeout": _seconds(lambda c: c.backends["claude"].clocks.first_byte, 120.0),
+    "idle_timeout": _seconds(lambda c: c.backends["claude"].clocks.idle, 60.0),
+    "stall_timeout": _seconds(lambda c: c.backends["claude"].clocks.stall, 600.0),
+    "total_timeout": _seconds(lambda c: c.backends["claude"].clocks.total, 3600.0),
     "max_attempts": _number(lambda c: c.retry.max_attempts, 8),
     "give_up": _seconds(lambda c: c.give_up, 3600.0),
     "drain_timeout": _seconds(lambda c: c.drain_timeout, 20.0),
@@ -152,7 +154,7 @@ def test_the_file_beside_the_jobs_wins_over_the_users_own(house: House) -> None:
     assert house.resolve().flags.model == "mine"
     house.beside.write_text('[run]\nmodel = "the site\'s"\n')
     config = house.resolve()
-    assert (config.flags.model, config.gate.max_slots) == ("the site's", 256)
+    assert (config.flags.model, config.backends["claude"].bounds.max_slots) == ("the site's", 256)
 
 
 def test_without_xdg_the_users_own_file_is_in_the_home(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +185,7 @@ def test_a_config_is_one_frozen_value(house: House) -> None:
     selection = Selection(limit=3, only=frozenset({"a"}))
     config = resolve(house.jobs, {"json": True}, selection, house.environment)
     assert (config.jobs, config.selection, config.json) == (house.jobs, selection, True)
-    assert config.backends == {"claude"}
+    assert set(config.backends) == {"claude"}
     with pytest.raises(FrozenInstanceError):
         config.period = 1.0  # type: ignore[misc]
 
@@ -193,7 +195,7 @@ def test_a_home_directory_is_written_as_a_tilde(house: House, monkeypatch: pytes
     monkeypatch.setenv("HOME", "/home of mine")
     house.beside.write_text('[run]\nstate = "~/s"\nkey_file = "~/k"\nlog = "~/l"\n')
     config = house.resolve()
-    paths = (config.state, config.backend.key_file, config.log)
+    paths = (config.state, config.backends["claude"].provider.key_file, config.log)
     assert paths == (Path("/home of mine/s"), Path("/home of mine/k"), Path("/home of mine/l"))
 
 
