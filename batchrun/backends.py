@@ -1,7 +1,8 @@
-"""The backends of a run: who can be asked, and each one's gate bounds and clocks. From values that `config.py` has read.
+"""The backends of a run: who can be asked, and each one's gate bounds and clocks. From values that `config.py` has
+read.
 
-Three places may speak of the same thing: a flag or variable, the backend's own table, the general section. They win in
-this order.
+Four places may speak of the same thing: a flag, a variable, the backend's own table, the general section. They win in
+this order, but an address, a key, a model and slots are meant for one backend only.
 """
 
 from __future__ import annotations
@@ -10,19 +11,23 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from batchrun.errors import ConfigError, UsageError
 from batchrun.gate.law import GateBounds
 from batchrun.providers.provider import BackendConfig
-from batchrun.settings import SETTINGS, read_any_url, read_path, read_text, read_value, read_whole, read_yes
+from batchrun.settings import SETTINGS, Given, nearest, read_given, read_text
 from batchrun.stream.clocks import ClockLimits
 
 DEFAULT = "claude"
 KINDS = ("anthropic", "openai")
 CLOCKS = tuple(f"{clock}_timeout" for clock in ClockLimits.__slots__)
 BOUNDS = ("target_cpu", "min_slots", "max_slots")
+# What is said of these without the name of a backend holds for all of them.
+SHARED = frozenset({"target_cpu", "insecure_http", *CLOCKS})
+# An address and a key belong together, and to one backend: another's would be told a secret that is not its own.
+WHOSE = frozenset({"base_url", "key_file"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,31 @@ class Backend:
     max_tokens: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which backend lines are for that name none. `told` is what holds, `resting` what would without the command line:
+    an address and a key in the environment were put there for that one. None: `claude`."""
+
+    told: Given | None = None
+    resting: Given | None = None
+
+    @property
+    def name(self) -> str:
+        return DEFAULT if self.told is None else str(self.told.value)
+
+    @property
+    def resting_name(self) -> str:
+        return DEFAULT if self.resting is None else str(self.resting.value)
+
+
+class Key(NamedTuple):
+    """One row of the table of what a backend may be told."""
+
+    read: Callable[[object], Any]
+    default: str
+    meaning: str
+
+
 def _kind(value: object) -> str:
     if value not in KINDS:
         raise ValueError(f"{value!r} is not among {', '.join(KINDS)}")
@@ -42,11 +72,17 @@ def _kind(value: object) -> str:
 
 
 def _headers(value: object) -> dict[str, str]:
-    if not isinstance(value, dict) or not all(isinstance(content, str) for content in value.values()):
-        raise ValueError(f"{value!r} is no table of texts")
-    # A key in the file would be read by whoever reads the file, and is not scrubbed from messages.
-    if any(name.lower() in ("authorization", "x-api-key") for name in value):
-        raise ValueError("no credentials here; name the variable that holds the key with key_env")
+    # What is wrong is told without the values: a key may be among them.
+    if not isinstance(value, dict):
+        raise ValueError('not a table; write { name = "text" }')
+    for name, content in value.items():
+        # A key in the file would be read by whoever reads the file, and is not scrubbed from messages.
+        if name.lower().endswith(("authorization", "api-key")):
+            raise ValueError(f"{name}: no credentials here; name the variable that holds the key with key_env")
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            raise ValueError(f"{name!r} is no name of a header")
+        if not isinstance(content, str) or not content.isascii() or not content.isprintable():
+            raise ValueError(f"{name}: the value is no text that a header can hold")
     return dict(value)
 
 
@@ -57,26 +93,35 @@ def _names(value: object) -> tuple[str, ...]:
 
 
 def _variable(value: object) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(value)):
-        raise ValueError(f"{value!r} is no name of a variable (the key itself does not belong here)")
-    return str(value)
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError("no name of a variable (the key itself does not belong here)")
+    return value
 
 
-TABLE: dict[str, Callable[[object], Any]] = {
-    "kind": _kind,
-    "base_url": read_any_url,
-    "key_env": _variable,
-    "key_file": read_path,
-    "model": read_text,
-    "max_tokens": read_whole,
-    "headers": _headers,
-    "betas": _names,
-    "insecure_http": read_yes,
-    **{name: SETTINGS[name].read for name in (*BOUNDS, *CLOCKS)},
+def _as_general(name: str) -> Key:
+    _, read, default, meaning = SETTINGS[name]
+    return Key(read, default, meaning)
+
+
+TABLE: dict[str, Key] = {
+    "kind": Key(_kind, "anthropic", "What it speaks: anthropic or openai."),
+    "base_url": Key(
+        SETTINGS["base_url"].read,
+        "what the SDK resolves",
+        "Who is asked; without /v1 for anthropic, with it for openai, which needs one.",
+    ),
+    "key_env": Key(_variable, "none", "The variable that holds the key."),
+    "key_file": Key(SETTINGS["key_file"].read, "none", "A file that holds the key, mode 0600; for cron."),
+    "model": Key(read_text, "claude-haiku-5-5", "For lines that name none."),
+    "max_tokens": _as_general("max_tokens"),
+    "headers": Key(_headers, "none", 'Sent with each request, as { name = "text" }; no credentials.'),
+    "betas": Key(_names, "none", "A list of names for the anthropic-beta header."),
+    "insecure_http": _as_general("insecure_http"),
+    **{name: _as_general(name) for name in (*BOUNDS, *CLOCKS)},
 }
 
 
-def read_tables(tables: object, path: Path) -> dict[str, dict[str, Any]]:
+def read_tables(tables: object, path: Path) -> dict[str, dict[str, Given]]:
     """The `[backends.NAME]` tables of a settings file.
 
     Raises:
@@ -87,70 +132,103 @@ def read_tables(tables: object, path: Path) -> dict[str, dict[str, Any]]:
     return {str(name): _read_table(f"{path}: [backends.{name}]", table) for name, table in tables.items()}
 
 
-def _read_table(where: str, table: Mapping[str, object]) -> dict[str, Any]:
-    values = {}
+def _read_table(where: str, table: Mapping[str, object]) -> dict[str, Given]:
+    given = {}
     for name, value in table.items():
         if name not in TABLE:
-            raise ConfigError(f"{where} has no setting {name!r}; known: {', '.join(TABLE)}")
-        values[name] = read_value(TABLE[name], value, f"{where} {name}", ConfigError)
-    return values
+            raise ConfigError(f"{where} {name}: {_unknown(name)}")
+        given[name] = read_given(TABLE[name].read, value, f"{where} {name}")
+    return given
+
+
+def _unknown(name: str) -> str:
+    if name in SETTINGS:
+        return f"is the same for every backend; put it under [{SETTINGS[name].section}]"
+    meant = nearest(name, TABLE)
+    return f"no setting is called so; {f'did you mean {meant}?' if meant else 'known here: ' + ', '.join(TABLE)}"
 
 
 def build_backends(
-    tables: Mapping[str, Mapping[str, Any]], general: Mapping[str, Any], given: Mapping[str, Any], chosen: str
+    tables: Mapping[str, Mapping[str, Given]],
+    general: Mapping[str, Given],
+    variables: Mapping[str, Given],
+    flags: Mapping[str, Given],
+    choice: Choice,
 ) -> dict[str, Backend]:
     """Every backend that the run knows, `claude` always among them.
 
     Args:
         tables: the backends' own settings. general: those of the file's other sections.
-        given: flags and environment; base URL, key file and slots among them are meant for `chosen`.
+
+    Raises:
+        UsageError, ConfigError: a backend that cannot be, or a choice that is none of them.
     """
-    known: dict[str, Mapping[str, Any]] = {DEFAULT: {}, **tables}
-    if chosen not in known:
-        raise ConfigError(f"no backend is called {chosen!r}; known: {', '.join(sorted(known))}")
-    return {name: _backend(name, known[name], general, _meant_for(name, chosen, given)) for name in known}
+    known: dict[str, Mapping[str, Given]] = {DEFAULT: {}, **tables}
+    for named in (choice.told, choice.resting):
+        if named is not None and named.value not in known:
+            remedy = f"give it a table [backends.{named.value}], or use one of: {', '.join(sorted(known))}"
+            raise named.wrong(f"no backend is called {named.value!r}; {remedy}")
+    backends = {}
+    for name, own in known.items():
+        layers = (
+            _only(general, _of_general(name, choice)),
+            own,
+            _only(variables, _of_variables(name, choice)),
+            _only(flags, frozenset(TABLE) if name == choice.name else SHARED),
+        )
+        backends[name] = _backend(name, {key: given for layer in layers for key, given in layer.items()})
+    return backends
 
 
-def _meant_for(name: str, chosen: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    everybodys = {"target_cpu", "insecure_http", *CLOCKS}
-    return {key: value for key, value in given.items() if name == chosen or key in everybodys}
+def _of_general(name: str, choice: Choice) -> frozenset[str]:
+    """Of which settings the general sections speak for this backend, too."""
+    mine = {"model"} if name == choice.name else set()
+    return SHARED | {*BOUNDS, "max_tokens"} | mine | (WHOSE if name == DEFAULT else set())
 
 
-def _backend(name: str, own: Mapping[str, Any], general: Mapping[str, Any], given: Mapping[str, Any]) -> Backend:
-    values = {**general, **own, **given}
-    # The general section's address and key are the default backend's, never another's.
-    if name != DEFAULT:
-        shared = {key: general[key] for key in (*BOUNDS, *CLOCKS, "insecure_http") if key in general}
-        values = {**shared, **own, **given}
-    provider = replace(_provider(name, values), model=own.get("model"))
-    return Backend(provider, _bounds(name, values), _clocks(values), own.get("max_tokens"))
+def _of_variables(name: str, choice: Choice) -> frozenset[str]:
+    mine = frozenset(TABLE) - WHOSE if name == choice.name else SHARED
+    return mine | (WHOSE if name == choice.resting_name else set())
 
 
-def _provider(name: str, values: Mapping[str, Any]) -> BackendConfig:
-    kind, base_url = values.get("kind", "anthropic"), values.get("base_url")
-    if kind == "openai" and base_url is None:
-        raise ConfigError(f"backend {name}: kind openai needs a base_url, for example http://127.0.0.1:11434/v1")
-    if kind == "anthropic" and base_url is not None and urlsplit(base_url).path.rstrip("/").endswith("/v1"):
-        raise ConfigError(f'backend {name}: base URL {base_url}: leave out /v1, or set kind = "openai"')
-    return BackendConfig(
+def _only(given: Mapping[str, Given], wanted: frozenset[str]) -> dict[str, Given]:
+    return {key: each for key, each in given.items() if key in wanted}
+
+
+def _backend(name: str, given: Mapping[str, Given]) -> Backend:
+    values = {key: each.value for key, each in given.items() if key in TABLE}
+    _check_address(given)
+    clocks = {clock: values[f"{clock}_timeout"] for clock in ClockLimits.__slots__ if f"{clock}_timeout" in values}
+    provider = BackendConfig(
         name=name,
-        kind=kind,
-        base_url=base_url,
+        kind=values.get("kind", "anthropic"),
+        base_url=values.get("base_url"),
         key_env=values.get("key_env"),
         key_file=values.get("key_file"),
+        model=values.get("model"),
         headers=values.get("headers", {}),
         betas=values.get("betas", ()),
-        insecure_http=bool(values.get("insecure_http")),
+        insecure_http=values.get("insecure_http", False),
     )
+    return Backend(provider, _bounds(given), ClockLimits(**clocks), values.get("max_tokens"))
 
 
-def _clocks(values: Mapping[str, Any]) -> ClockLimits:
-    given = {clock: values[f"{clock}_timeout"] for clock in ClockLimits.__slots__ if f"{clock}_timeout" in values}
-    return ClockLimits(**given)
+def _check_address(given: Mapping[str, Given]) -> None:
+    kind, base_url = given.get("kind"), given.get("base_url")
+    if kind is not None and kind.value == "openai":
+        if base_url is None:
+            raise kind.wrong("openai needs a base_url beside it, for example http://127.0.0.1:11434/v1")
+    elif base_url is not None and urlsplit(base_url.value).path.rstrip("/").endswith("/v1"):
+        remedy = 'leave that out, or write [backends.NAME] with kind = "openai" for a server of that kind'
+        raise base_url.wrong(f"{base_url.value!r} ends with /v1; {remedy}")
 
 
-def _bounds(name: str, values: Mapping[str, Any]) -> GateBounds:
-    bounds = replace(GateBounds(), **{key: values[key] for key in BOUNDS if key in values})
+def _bounds(given: Mapping[str, Given]) -> GateBounds:
+    bounds = replace(GateBounds(), **{key: given[key].value for key in BOUNDS if key in given})
     if bounds.min_slots > bounds.max_slots:
-        raise UsageError(f"backend {name}: min_slots {bounds.min_slots} is above max_slots {bounds.max_slots}")
+        low, high = (given.get(key) for key in ("min_slots", "max_slots"))
+        least = f"{low.place if low else 'the default of min_slots,'} {bounds.min_slots}"
+        most = f"{high.place if high else 'the default of max_slots,'} {bounds.max_slots}"
+        is_slip = any(each is not None and each.is_flag for each in (low, high))
+        raise (UsageError if is_slip else ConfigError)(f"{least} is above {most}; lower the one or raise the other")
     return bounds

@@ -1,28 +1,32 @@
 """Flags, environment and batchrun.toml resolved once into one frozen `RunConfig`. Nothing else reads options.
 
-A flag wins over the environment (`BATCHRUN_*`), the environment over the file, the file over the default. The file is
-looked for beside the job file, then in the XDG configuration directory.
+A flag wins over the environment (`BATCHRUN_*`), the environment over the file, the file over the default. What stands
+in the file is read in `config_file.py`.
 """
 
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from batchrun.backends import DEFAULT, Backend, build_backends, read_tables
-from batchrun.errors import ConfigError, UsageError
+from batchrun.backends import DEFAULT, Backend, Choice, build_backends
+from batchrun.config_file import find_file, read_file, read_state
+from batchrun.errors import ConfigError
 from batchrun.jobs.job import RequestFlags
 from batchrun.jobs.reader import Selection
 from batchrun.outcome import Status
 from batchrun.retry import RetryPolicy
-from batchrun.settings import SECTIONS, SETTINGS, read_setting
+from batchrun.settings import SETTINGS, Given, flag_of, nearest, read_given, variable_of
+from batchrun.simulator.scenario import Scenario
 
-FILE_NAME = "batchrun.toml"
-BACKENDS = "backends"  # the section that holds a table per backend
+PREFIX = "BATCHRUN_"
+# What a run tells those whom it starts (with BATCHRUN_MODEL, a setting as well), and the seeds of the long tests: both
+# may start batchrun in their turn.
+NOT_SETTINGS = frozenset({"BATCHRUN_ID", "BATCHRUN_STATUS"})
+NOT_OURS = "BATCHRUN_SOAK_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,99 +55,103 @@ class RunConfig:
 def resolve(
     jobs: Path,
     given: Mapping[str, Any],
-    selection: Selection,
+    _: Selection | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> RunConfig:
     """Resolve all options of a run.
 
     Args:
-        given: what stood on the command line, by setting name; None or missing where nothing was given. `json` too.
+        given: what stood on the command line, by setting name; None or missing where nothing was given.
 
     Raises:
         UsageError, ConfigError: a value that cannot be, with where it stands and what to write.
     """
     environment = os.environ if environment is None else environment
-    general, tables = _file_values(jobs, environment)
-    above = _environment_values(environment) | _flag_values(given)
-    values = general | above
-    scenario = values.get("scenario")
-    simulate = bool(values.get("simulate", False))
-    if scenario is not None and not simulate:
-        raise UsageError("--scenario needs --simulate; add it, or leave the scenario out")
+    file = read_file(find_file(jobs, environment))
+    variables, flags = _variables(environment), _flags(given)
+    found = file.general | variables | flags
+    _check_simulation(found)
+    values = {name: each.value for name, each in found.items()}
     chosen = values.get("backend", DEFAULT)
+    choice = Choice(found.get("backend"), (file.general | variables).get("backend"))
+    backends = build_backends(file.backends, file.general, variables, flags, choice)
+    retry = RetryPolicy(**{name: values[name] for name in ("max_attempts",) if name in values})
     return RunConfig(
         jobs=jobs,
         state=values.get("state"),
-        flags=RequestFlags(values.get("model"), values.get("max_tokens"), chosen),
-        backends=build_backends(tables, general, above, chosen),
-        retry=_retry(values),
+        flags=RequestFlags(backends[chosen].provider.model, backends[chosen].max_tokens, chosen),
+        backends=backends,
+        retry=replace(retry, longest_wait=values.get("give_up", retry.longest_wait)),
         prewarm=values.get("prewarm", 0),
-        selection=selection,
+        selection=Selection(values.get("limit"), values.get("only", frozenset())),
         period=values.get("period", 2.0),
         drain_timeout=values.get("drain_timeout", 20.0),  # systemd kills at 90
-        give_up=values.get("give_up", RetryPolicy().longest_wait),
+        give_up=values.get("give_up", retry.longest_wait),
         stream=values.get("stream", True),
-        simulate=simulate,
-        scenario=scenario,
+        simulate=values.get("simulate", False),
+        scenario=values.get("scenario"),
         quiet=values.get("quiet", False),
-        json=bool(given.get("json")),
+        json=values.get("json", False),
         log=values.get("log"),
         accept=values.get("accept", frozenset()),
     )
 
 
-def _flag_values(given: Mapping[str, Any]) -> dict[str, Any]:
-    values = {}
-    for name, value in given.items():
-        if value is not None and name in SETTINGS:
-            values[name] = read_setting(name, value, f"--{name.replace('_', '-')}", UsageError)
-    return values
+def state_of(jobs: Path, environment: Mapping[str, str] | None = None) -> Path | None:
+    """Where the state of this job file lies by the environment or by batchrun.toml; None where neither says so. Other
+    settings are not looked at: who wants to see what a run has done is not kept from it by a mistake in them.
+
+    Raises:
+        ConfigError: the file cannot be read, or the path cannot be one.
+    """
+    environment = os.environ if environment is None else environment
+    if jobs.is_dir():  # the state itself
+        return None
+    variable = variable_of("state")
+    if text := environment.get(variable):
+        place: Path = read_given(SETTINGS["state"].read, text, variable).value
+        return place
+    return read_state(find_file(jobs, environment))
 
 
-def _environment_values(environment: Mapping[str, str]) -> dict[str, Any]:
-    values = {}
-    for name in SETTINGS:
-        variable = f"BATCHRUN_{name.upper()}"
-        if environment.get(variable):
-            values[name] = read_setting(name, environment[variable], variable, ConfigError)
-    return values
+def _flags(given: Mapping[str, Any]) -> dict[str, Given]:
+    return {
+        name: read_given(SETTINGS[name].read, value, flag_of(name), is_flag=True)
+        for name, value in given.items()
+        if name in SETTINGS and value is not None and value != []
+    }
 
 
-def _file_values(jobs: Path, environment: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    home = Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    for path in (jobs.parent / FILE_NAME, home / "batchrun" / FILE_NAME):
-        if _is_file(path):
-            return _read_file(path)
-    return {}, {}
+def _variables(environment: Mapping[str, str]) -> dict[str, Given]:
+    """Those that are set to something. One that is misspelt would be a setting that silently does nothing."""
+    known = {variable_of(name): name for name in SETTINGS}
+    found = {}
+    for variable, text in environment.items():
+        if not text or not variable.startswith(PREFIX) or variable.startswith(NOT_OURS):
+            continue
+        name = known.get(variable)
+        if name is not None:
+            found[name] = read_given(SETTINGS[name].read, text, variable)
+        elif variable not in NOT_SETTINGS:
+            meant = nearest(variable.removeprefix(PREFIX), SETTINGS)
+            remedy = f"did you mean {variable_of(meant)}?" if meant else "unset it; `batchrun run --help` tells them"
+            raise ConfigError(f"{variable}: no setting is called so; {remedy}")
+    return found
 
 
-def _is_file(path: Path) -> bool:
+def _check_simulation(found: Mapping[str, Given]) -> None:
+    """What contradicts itself on the command line is a slip; in a file or a variable it waits for its day."""
+    is_simulated = "simulate" in found and found["simulate"].value
+    base_url, scenario = found.get("base_url"), found.get("scenario")
+    if is_simulated and base_url is not None and base_url.is_flag:
+        raise base_url.wrong("a simulated run asks the embedded provider and nobody else; leave it or --simulate out")
+    if scenario is None:
+        return
+    if not is_simulated:
+        if scenario.is_flag:
+            raise scenario.wrong("nothing that a real provider can play; add --simulate, or leave it out")
+        return
     try:
-        return path.is_file()
-    except OSError:  # a directory that we may not look into holds no settings of ours
-        return False
-
-
-def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """The general settings, and those of the backends."""
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
-        raise ConfigError(f"{path}: cannot be read ({exc}); mend it or move it away") from exc
-    backends = read_tables(tables.pop(BACKENDS, {}), path)
-    values = {}
-    for section, table in tables.items():
-        if section not in SECTIONS or not isinstance(table, dict):
-            raise ConfigError(
-                f"{path}: no section is called [{section}]; known: {', '.join(sorted(SECTIONS | {BACKENDS}))}"
-            )
-        for name, value in table.items():
-            if name not in SETTINGS or SETTINGS[name].section != section:
-                raise ConfigError(f"{path}: [{section}] has no setting {name!r}; see `batchrun run --help`")
-            values[name] = read_setting(name, value, f"{path}: [{section}] {name}", ConfigError)
-    return values, backends
-
-
-def _retry(values: Mapping[str, Any]) -> RetryPolicy:
-    policy = RetryPolicy(**{name: values[name] for name in ("max_attempts",) if name in values})
-    return replace(policy, longest_wait=values.get("give_up", policy.longest_wait))
+        Scenario.load(scenario.value)
+    except ConfigError as exc:
+        raise scenario.wrong(str(exc)) from exc

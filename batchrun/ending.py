@@ -12,16 +12,16 @@ from batchrun.outcome import Status
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """`finished` counts the items of the whole job file by status, `now` those of this run; `changed` are finished
-    items whose job asks something else now. `overhead` is the share of the process's CPU time that was charged to no
-    item, None where nothing was sent."""
+    """`finished` counts the items of the whole job file by status, `now` those of this run; `changed` are the ids of
+    finished items whose job asks something else now. `overhead` is the share of the process's CPU time that was
+    charged to no item, None where nothing was sent."""
 
     state: StateDir
     exit_code: ExitCode
     total: int
     finished: dict[str, int]
     now: dict[str, int]
-    changed: int
+    changed: tuple[str, ...]
     simulated: bool
     reason: str | None = None
     overhead: float | None = None

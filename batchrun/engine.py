@@ -24,7 +24,7 @@ from batchrun.lane import UNTUNED, Lane
 from batchrun.outcome import Measure, Outcome
 from batchrun.providers.provider import Request
 from batchrun.retry import Action, RetryPolicy, Verdict, judge
-from batchrun.stop import SIGNALS, StopSwitch
+from batchrun.stop import StopSwitch
 from batchrun.stream.attempt import attempt
 from batchrun.stream.message import Message
 from batchrun.stream.meter import Account, Meter, charged
@@ -64,18 +64,20 @@ class Terms:
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What reaches the engine from outside, and whom it tells: once a period `on_period` gets the view, the load and
-    the loop's lag in milliseconds. `chance` is uniform in [0, 1), for the jitter of the backoff; `control` gives what the
-    operator asks of the run at this moment."""
+    the loop's lag in milliseconds. `chance` is uniform in [0, 1), for the jitter of the backoff; `control` gives what
+    the operator asks of the run at this moment; `on_drain` hears how many are in flight when the run begins to stop."""
 
     stop: StopSwitch
     sampler: Sampler
     on_period: Callable[[View, Load, float], None]
     chance: Callable[[], float] = random.random
     control: Callable[[], Control | None] = lambda: None
+    on_drain: Callable[[int], None] = lambda in_flight: None
 
 
 class Engine:
-    """One run over the pending jobs of a job file; each backend has a lane of its own and shares nothing with others."""
+    """One run over the pending jobs of a job file; each backend has a lane of its own and shares nothing with
+    others."""
 
     def __init__(
         self,
@@ -94,8 +96,9 @@ class Engine:
         self._around = around
         self._stop = around.stop
         self._loop = asyncio.get_running_loop()
-        self._shelved: set[tuple[str, str]] = set()
+        self._shelved: dict[tuple[str, str], str] = {}
         self._draining = asyncio.Event()
+        self._is_worked_off = False
         self._backing_off = 0
         self._meters: set[Meter] = set()
         self._load: Load | None = None
@@ -114,16 +117,10 @@ class Engine:
         Raises:
             JournalError: the run cannot go on; what was finished before is safe.
         """
-        for number in SIGNALS:
-            self._loop.add_signal_handler(number, self._stop.signal, number)
-        try:
-            async with asyncio.TaskGroup() as group:
-                keeper = group.create_task(self._keep_time())
-                await self._work_off()
-                keeper.cancel()
-        finally:
-            for number in SIGNALS:
-                self._loop.remove_signal_handler(number)
+        async with asyncio.TaskGroup() as self._group:
+            keeper = self._group.create_task(self._keep_time())
+            await self._work_off()
+            keeper.cancel()
 
     def view(self) -> View:
         """How things stand."""
@@ -137,8 +134,10 @@ class Engine:
             backing_off=self._backing_off,
             retries=tally.retried.total(),
             retried=dict(tally.retried),
+            wasted_tokens=tally.wasted_tokens,
+            again=tally.again,
             tok_s=self._tok_s,
-            eta_s=tally.eta(now),
+            eta_s=None if self._stop.is_on else tally.eta(now),
             gates={name: lane.view() for name, lane in self._lanes.items()},
             cpu=None if self._load is None else self._load.cpu,
             cpu_ewma=None if self._load is None else self._load.cpu_ewma,
@@ -148,22 +147,31 @@ class Engine:
 
     async def _work_off(self) -> None:
         try:
-            async with asyncio.timeout(None) as cutoff, asyncio.TaskGroup() as items:
-                self._arm_stop(cutoff)
-                for name in self._jobs.pending:
-                    items.create_task(self._dispatch(self._lanes[name], items))
+            async with asyncio.timeout(None) as cutoff:
+                async with asyncio.TaskGroup() as items:
+                    self._arm_stop(cutoff)
+                    for name in self._jobs.pending:
+                        items.create_task(self._dispatch(self._lanes[name], items))
+                self._is_worked_off = True
         except TimeoutError:
             log.info("stopped with items in flight; they stay pending")
+        self._is_worked_off = True
 
     def _arm_stop(self, cutoff: asyncio.Timeout) -> None:
         def drain() -> None:
             self._draining.set()
             for lane in self._lanes.values():
                 lane.gate.close()
-            cutoff.reschedule(self._loop.time() + self._terms.drain_timeout)
+            self._around.on_drain(sum(lane.gate.in_flight for lane in self._lanes.values()))
+            cut(self._terms.drain_timeout)
 
-        self._stop.on_drain = drain
-        self._stop.on_halt = lambda: cutoff.reschedule(self._loop.time())
+        def cut(seconds: float) -> None:
+            if not self._is_worked_off:
+                cutoff.reschedule(self._loop.time() + seconds)
+
+        # Either may be called in a signal handler, between any two bytecodes: the loop does it at its next turn.
+        self._stop.on_drain = lambda: _soon(self._loop, drain)
+        self._stop.on_halt = lambda: _soon(self._loop, lambda: cut(0.0))
         if self._stop.is_on:
             drain()
 
@@ -206,7 +214,9 @@ class Engine:
             while slot is not None:
                 with slot:
                     result, measure = await self._attempt(item, lane, account)
-                if await self._settle(item, lane, result, measure):
+                    # Before the slot is given back: else the next in line would run into the wall that was just hit.
+                    verdict = self._weigh(item, lane, result)
+                if await self._settle(item, result, measure, verdict):
                     return
                 slot = await lane.gate.admit(again=True)
         finally:
@@ -215,7 +225,7 @@ class Engine:
     async def _attempt(self, item: Item, lane: Lane, account: Account) -> tuple[Message | Failure, Measure]:
         item.attempts += 1
         stream = self._terms.stream if item.job.stream is None else item.job.stream
-        limits = lane.clocks.after_idle_retries(item.idle_retries)
+        limits = lane.clocks.after_idle_retries(item.idle_retries) if stream else lane.clocks.for_document()
         meter = Meter(account)
         self._meters.add(meter)
         try:
@@ -225,41 +235,57 @@ class Engine:
         except Exception as exc:  # the one place where a bug of ours is kept from taking the whole night with it
             log.exception("item %r: unexpected", item.job.id)
             return Failure(Cause.BUG, lane.provider.kept(f"{type(exc).__name__}: {exc}")), meter.measure(0)
+        except asyncio.CancelledError:
+            self._tally.wasted_tokens += meter.chunks  # about a token each; the provider never told
+            raise
         finally:
             self._meters.discard(meter)
         return message, meter.measure(message.output_tokens)
 
-    async def _settle(self, item: Item, lane: Lane, result: Message | Failure, measure: Measure) -> bool:
-        """Do what follows from an attempt; True when the item needs no other one in this run."""
+    def _weigh(self, item: Item, lane: Lane, result: Message | Failure) -> Verdict | None:
+        """What follows from a failed attempt, for everybody at once and for the item; None for an answer."""
         if isinstance(result, Message):
             lane.strikes.answered()
-            await self._finish(item.answered(result, measure, self._loop.time()))
-            return True
+            return None
         item.note(result)
         self._tally.retry(result)
-        verdict = self._judge(item, lane, result)
+        if result.cause is Cause.LOCAL:
+            lane.shrink()
+        strikes = lane.strikes.note(result.cause, item.job.id)
+        counts = (item.counted, item.failed_attempts, strikes)
+        verdict = judge(result, self._terms.retry, *counts, self._around.chance())
         log.info("item %r attempt %d: %s (%s) -> %s", item.job.id, item.attempts, result.cause, result.message, verdict)
+        if verdict.hold > 0:
+            lane.gate.hold(verdict.hold)
+        if verdict.action is Action.SHELVE:
+            self._shelve(lane.name, item.job.model, result, verdict)
+        return verdict
+
+    async def _settle(self, item: Item, result: Message | Failure, measure: Measure, verdict: Verdict | None) -> bool:
+        """Do to the item what follows; True when it needs no other attempt in this run."""
+        now = self._loop.time()
+        if isinstance(result, Message):
+            await self._finish(item.answered(result, measure, now))
+            return True
+        assert verdict is not None
         match verdict.action:
             case Action.RETRY:
-                if verdict.hold > 0:
-                    lane.gate.hold(verdict.hold)
                 return not await self._back_off(verdict.delay)
             case Action.FAIL:
-                await self._finish(item.failed(result, measure, self._loop.time(), final=verdict.final))
-            case Action.SHELVE:
-                self._shelve(lane.name, item.job.model, result, verdict)
+                await self._finish(item.failed(result, measure, now, final=verdict.final))
             case Action.STOP:
                 self._stop.drain(f"{result.cause}: {result.message}", verdict.exit_code)
         return True
 
-    def _judge(self, item: Item, lane: Lane, failure: Failure) -> Verdict:
-        strikes = lane.strikes.note(failure.cause, item.job.id)
-        if failure.cause is Cause.LOCAL:
-            lane.shrink()
-        return judge(failure, self._terms.retry, item.counted, item.failed_attempts, strikes, self._around.chance())
-
     async def _finish(self, outcome: Outcome) -> None:
-        """An item is finished when its record is on disk, and counted only then."""
+        """An item is finished when its record is on disk, and counted only then.
+
+        In a task of the run's own: an item that is cut off while it waits for the disk is written all the same, for it
+        is paid, and has to be counted all the same.
+        """
+        await asyncio.shield(self._group.create_task(self._commit(outcome)))
+
+    async def _commit(self, outcome: Outcome) -> None:
         await self._store.commit(outcome)
         self._tally.finish(outcome, self._loop.time())
 
@@ -277,21 +303,23 @@ class Engine:
 
     def _shelve(self, backend: str, model: str, failure: Failure, verdict: Verdict) -> None:
         if (backend, model) not in self._shelved:
-            self._shelved.add((backend, model))
+            self._shelved[backend, model] = failure.message
             self._stop.codes.add(verdict.exit_code)
             log.error("model %r is not known to the provider: %s; its items stay pending", model, failure.message)
 
     @property
-    def shelved_models(self) -> list[str]:
-        """Models that the provider does not know; their items stay pending."""
-        return sorted({model for _, model in self._shelved})
+    def shelved(self) -> dict[tuple[str, str], str]:
+        """By backend and model: what a provider said of a model that it does not know; its items stay pending."""
+        return dict(self._shelved)
 
     # -- the period ---------------------------------------------------------------------------------------------------
 
     async def _keep_time(self) -> None:
         while True:
-            due = self._loop.time() + self._terms.period
-            await asyncio.sleep(self._terms.period)
+            left = self._tally.last_finish + self._terms.give_up - self._loop.time()
+            wait = self._terms.period if left <= 0 else min(self._terms.period, left)
+            due = self._loop.time() + wait
+            await asyncio.sleep(wait)
             self._take_period(lag_ms=(self._loop.time() - due) * 1000)
 
     def _take_period(self, lag_ms: float) -> None:
@@ -302,7 +330,7 @@ class Engine:
         self._count_tokens()
         if all(lane.gate.is_paused for lane in self._lanes.values()):
             self._tally.last_finish = self._loop.time()  # the operator's own doing is no reason to give up
-        if self._loop.time() - self._tally.last_finish > self._terms.give_up:
+        if self._loop.time() - self._tally.last_finish >= self._terms.give_up:
             self._give_up()
         self._around.on_period(self.view(), self._load, lag_ms)
 
@@ -316,12 +344,17 @@ class Engine:
 
     def _give_up(self) -> None:
         worst = self._tally.retried.most_common(1)
-        cause = f"; most attempts failed with {worst[0][0]}" if worst else ""
-        reason = f"nothing has finished for {self._terms.give_up / 60:.0f} min{cause}"
-        self._stop.drain(reason, ExitCode.STOPPED_EARLY)
+        cause = f"; most attempts failed with {worst[0][0]} ({self._tally.last_failure})" if worst else ""
+        seconds = self._terms.give_up
+        quiet = f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:g} s"
+        self._stop.drain(f"nothing has finished for {quiet}{cause}", ExitCode.STOPPED_EARLY)
 
     def _count_tokens(self) -> None:
         """Tokens of the period: what has ended, and the chunks of what is still coming (about a token each)."""
         seen = self._tally.tokens + self._tally.wasted_tokens + sum(meter.chunks for meter in self._meters)
         self._tok_s = max(0, seen - self._tokens_seen) / self._terms.period
         self._tokens_seen = seen
+
+
+def _soon(loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> None:
+    loop.call_soon_threadsafe(act)

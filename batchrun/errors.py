@@ -28,7 +28,10 @@ class ExitCode(IntEnum):
 
 
 MEANING: dict[ExitCode, str] = {
-    ExitCode.OK: "every item is finished and answered",
+    ExitCode.OK: (
+        "every item (with --limit or --only: every item that was asked for) is finished and answered, "
+        "or of a kind that --accept names"
+    ),
     ExitCode.SOME_FAILED: "the run finished; some items failed, were refused or are incomplete",
     ExitCode.USAGE: "usage: an unknown option or a value of the wrong kind",
     ExitCode.BAD_JOB_FILE: "the job file is bad (duplicate or missing ids, not JSON, ...); nothing was sent",

@@ -18,6 +18,7 @@ STATUS_OF_STOP_REASON = {
     "max_tokens": Status.INCOMPLETE,
     "model_context_window_exceeded": Status.INCOMPLETE,
     "refusal": Status.REFUSED,
+    "pause_turn": Status.INCOMPLETE,  # the model meant to go on
 }
 
 

@@ -88,8 +88,9 @@ class Lane:
         return True
 
     def shrink(self) -> None:
-        """This machine cannot bear so many at once (too many open files): no more than there are now."""
-        self.gate.resize(max(self.bounds.min_slots, self.gate.in_flight))
+        """This machine cannot bear so many at once (too many open files): one fewer than there are now, the one that
+        failed among them."""
+        self.gate.resize(max(self.bounds.min_slots, self.gate.in_flight - 1))
 
     def view(self) -> dict[str, Any]:
         """What telemetry and status tell of a gate."""
@@ -106,6 +107,8 @@ class Lane:
         return told
 
     def _limit(self) -> tuple[LimitedBy, str]:
+        if self.gate.is_closed:
+            return LimitedBy.STOPPING, "the run is stopping"
         if self.gate.is_paused:
             return LimitedBy.PAUSED, "paused by batchrun tune"
         if self.gate.is_held:

@@ -13,14 +13,16 @@ from contextlib import ExitStack
 
 from batchrun.config import RunConfig
 from batchrun.ending import Ending, exit_code
-from batchrun.errors import ConfigError
+from batchrun.errors import ConfigError, JobFileUnreadable
 from batchrun.item import timestamp
 from batchrun.jobs.reader import JobFile, check_jobs
 from batchrun.journal.finished import FinishedIndex, Standing
+from batchrun.journal.reader import read_header
 from batchrun.journal.record import Header
-from batchrun.journal.runs import read_runs
 from batchrun.journal.state import StateDir
 from batchrun.journal.writer import Journal
+from batchrun.outcome import Status
+from batchrun.stop import StopSwitch, signals_to
 from batchrun.teller import Teller
 
 
@@ -30,7 +32,7 @@ class Sorter:
     def __init__(self, index: FinishedIndex) -> None:
         self._index = index
         self.finished: Counter[str] = Counter()
-        self.changed = 0
+        self.changed: list[str] = []
 
     def is_pending(self, id: str, request: str) -> bool:
         standing = self._index.verdict(id, request)
@@ -39,7 +41,8 @@ class Sorter:
         entry = self._index.entry(id)
         if entry is not None:
             self.finished[str(entry.status)] += 1
-        self.changed += standing is Standing.CHANGED
+        if standing is Standing.CHANGED:
+            self.changed.append(id)
         return False
 
 
@@ -49,23 +52,28 @@ def launch(config: RunConfig, teller: Teller) -> Ending:
     Raises:
         BatchrunError: before anything was sent, or because the state cannot be written any more.
     """
+    if config.jobs.is_dir():
+        raise JobFileUnreadable(f"{config.jobs}: is a directory; name the job file in it")
     state = StateDir(config.state) if config.state is not None else StateDir.for_jobs(config.jobs)
     run = f"{timestamp()[:19].replace(':', '')}Z-{secrets.token_hex(3)}"
+    stop = StopSwitch()
     with ExitStack() as stack:
+        stack.enter_context(signals_to(stop))
         journal, jobs, sorter = _open(config, state, run, stack)
         for notice in journal.notices:
             teller.say(notice)
-        is_simulated = _is_simulated(state)
-        if jobs.pending_count and is_simulated not in (None, config.simulate):
+        header = read_header(state)
+        is_simulated = config.simulate if header is None else header.simulated
+        if jobs.pending_count and is_simulated != config.simulate:
             raise ConfigError(_mixed(state, config))
-        seen = dict(sorter.finished)
+        seen = {str(status): sorter.finished[status] for status in Status}
         code = exit_code(seen, config.accept, set())
-        ending = Ending(state, code, jobs.total, seen, {}, sorter.changed, bool(is_simulated) or config.simulate)
+        ending = Ending(state, code, jobs.total, seen, dict.fromkeys(seen, 0), tuple(sorter.changed), is_simulated)
         if not jobs.pending_count:
             return ending
-        from batchrun.sending import send  # noqa: PLC0415 - see above
+        from batchrun.sending import Told, send  # noqa: PLC0415 - see above
 
-        return send(config, jobs, journal, run, ending, teller)
+        return send(config, jobs, journal, Told(ending, run, teller, stop))
 
 
 def _open(config: RunConfig, state: StateDir, run: str, stack: ExitStack) -> tuple[Journal, JobFile, Sorter]:
@@ -86,19 +94,13 @@ def _open(config: RunConfig, state: StateDir, run: str, stack: ExitStack) -> tup
 def _journal(config: RunConfig, state: StateDir, run: str, sha256: str) -> Journal:
     settings = repr((config.flags, sorted(config.backends.items()), config.retry, config.stream))
     hashed = hashlib.sha256(settings.encode()).hexdigest()[:16]
-    return Journal.open(state, Header(run, sha256, hashed, timestamp()))
+    return Journal.open(state, Header(run, sha256, hashed, timestamp(), config.simulate))
 
 
 def _check(config: RunConfig, index: FinishedIndex) -> tuple[JobFile, Sorter]:
     sorter = Sorter(index)
     jobs = check_jobs(config.jobs, config.flags, frozenset(config.backends), sorter.is_pending, config.selection)
     return jobs, sorter
-
-
-def _is_simulated(state: StateDir) -> bool | None:
-    """Whether the answers in this state come from the embedded provider; None while nobody has asked anything."""
-    first = next(iter(read_runs(state)), None)
-    return None if first is None else first.start.simulated
 
 
 def _mixed(state: StateDir, config: RunConfig) -> str:

@@ -21,7 +21,7 @@ from batchrun import __version__
 from batchrun.config import RunConfig
 from batchrun.ending import Ending, exit_code
 from batchrun.engine import Engine, Surroundings, Terms
-from batchrun.errors import BatchrunError, ConfigError, JournalError
+from batchrun.errors import BatchrunError, ConfigError, ExitCode, JournalError
 from batchrun.gate.load import Load, LoadSampler, raise_open_files
 from batchrun.item import timestamp
 from batchrun.jobs.reader import JobFile
@@ -31,6 +31,7 @@ from batchrun.journal.runs import RunEnd, RunStart, record_end, record_start
 from batchrun.journal.snapshot import write_snapshot
 from batchrun.journal.writer import Journal
 from batchrun.lane import Lane
+from batchrun.outcome import Status
 from batchrun.providers.open import open_provider
 from batchrun.providers.provider import Provider
 from batchrun.simulator.process import start_simulator
@@ -40,46 +41,43 @@ from batchrun.telemetry import TelemetryLog, snapshot
 from batchrun.teller import Teller
 
 
-def send(config: RunConfig, jobs: JobFile, journal: Journal, run: str, ending: Ending, teller: Teller) -> Ending:
-    """Ask what is pending; `ending` is how things stood before.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is known before the first request: how things stood, the run's name, who listens, and what may stop it."""
+
+    before: Ending
+    run: str
+    teller: Teller
+    stop: StopSwitch
+
+
+def send(config: RunConfig, jobs: JobFile, journal: Journal, told: Told) -> Ending:
+    """Ask what is pending.
 
     Raises:
         BatchrunError: no credentials, or the run cannot go on; its end is told in the state either way.
     """
+    state = told.before.state
     with ExitStack() as stack:
         stack.enter_context(_logging(config.log))
         providers = _providers(config, jobs, stack)
-        start = _start(config, jobs, run)
-        teller.begin(_about(config, jobs, ending, providers))
-        forget_control(ending.state)
-        record_start(ending.state, start)
-        warning = remember(ending.state)
+        start = _start(config, jobs, told.run)
+        told.teller.begin(_about(config, jobs, told.before, providers))
+        forget_control(state)
+        record_start(state, start)
+        warning = remember(state)
         if warning:
-            teller.say(warning)
-        sending = _Sending(config, jobs, journal, providers, teller, _Told(ending, start))
+            told.teller.say(warning)
+        sending = _Sending(config, jobs, journal, providers, told, start)
         try:
             done = asyncio.run(sending.work())
         except BatchrunError as exc:
             # The disk may be what ended it; the run then counts as killed, which is no lie.
             with contextlib.suppress(JournalError):
-                record_end(ending.state, RunEnd(run, timestamp(), int(exc.exit_code), str(exc)))
+                record_end(state, sending.run_end(exc.exit_code, str(exc), {}))
             raise
-        record_end(ending.state, RunEnd(run, timestamp(), int(done.exit_code), done.reason or "finished", done.now))
+        record_end(state, sending.run_end(done.exit_code, sending.reason or "finished", done.now))
         return done
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """What is known of the run before its first request."""
-
-    before: Ending
-    start: RunStart
-
-    def write_status(self, view: View, ended: dict[str, object] | None = None) -> None:
-        """Replace the snapshot; a look-out for people, so what keeps it from being written is nobody's error."""
-        start = self.start
-        facts = {"run": start.run, "jobs": start.jobs, "started": start.started, "model": start.model}
-        write_snapshot(self.before.state, snapshot(view, facts, ended))
 
 
 class _Sending:
@@ -91,57 +89,77 @@ class _Sending:
         jobs: JobFile,
         journal: Journal,
         providers: Mapping[str, Provider],
-        teller: Teller,
-        told: _Told,
+        told: Told,
+        start: RunStart,
     ) -> None:
         self._config = config
         self._jobs = jobs
         self._journal = journal
         self._providers = providers
-        self._teller = teller
         self._told = told
-        self._stop = StopSwitch()
+        self._start = start
+        self._tally: Tally | None = None
+        self.reason: str | None = None
+
+    def run_end(self, code: ExitCode, reason: str, now: dict[str, int]) -> RunEnd:
+        """The last line of this run in runs.jsonl."""
+        retried = {} if self._tally is None else dict(self._tally.retried)
+        wasted = 0 if self._tally is None else self._tally.wasted_tokens
+        counts = now | {"changed": len(self._told.before.changed)}
+        return RunEnd(self._told.run, timestamp(), int(code), reason, counts, retried, wasted)
 
     async def work(self) -> Ending:
         before, loop = self._told.before, asyncio.get_running_loop()
-        tally = Tally(self._jobs.total, before.finished, self._jobs.pending_count, loop.time())
-        with TelemetryLog(before.state.telemetry, self._told.start.run) as telemetry:
+        tally = self._tally = Tally(self._jobs.total, before.finished, self._jobs.pending_count, loop.time())
+        with TelemetryLog(before.state.telemetry, self._told.run) as telemetry:
             # After the SDK's import a full collection stalls the loop for 130 ms; what is there now is there for good.
             gc.collect()
             gc.freeze()
-            around = Surroundings(
-                self._stop,
-                LoadSampler(),
-                partial(self._take_period, telemetry),
-                control=partial(read_control, before.state),
-            )
-            engine = Engine(self._terms(), self._jobs, self._journal, self._lanes(), tally, around)
-            self._told.write_status(engine.view())
+            engine = Engine(self._terms(), self._jobs, self._journal, self._lanes(), tally, self._around(telemetry))
+            self._write_status(engine.view())
             cpu_began = _cpu_seconds()
+            self._told.stop.begin()
             try:
-                with self._teller.watching(engine.view):
+                with self._told.teller.watching(engine.view):
                     await _unwrapped(engine.run())
             except BatchrunError as exc:
-                self._told.write_status(engine.view(), {"exit_code": int(exc.exit_code), "reason": str(exc)})
+                self._write_status(engine.view(), {"exit_code": int(exc.exit_code), "reason": str(exc)})
                 raise
             finally:
+                self._told.stop.end()
                 for provider in self._providers.values():
                     await provider.close()
         return self._end(engine, tally, _cpu_seconds() - cpu_began)
 
     def _end(self, engine: Engine, tally: Tally, cpu: float) -> Ending:
-        for model in engine.shelved_models:
-            self._teller.say(f"model {model!r} is not known to the provider; its items stay pending: mend the model")
-        finished = tally.finished
-        code = self._stop.halt_code or exit_code(finished, self._config.accept, self._stop.codes)
-        self._told.write_status(engine.view(), {"exit_code": int(code), "reason": self._stop.reason})
+        stop, finished = self._told.stop, tally.finished
+        codes, self.reason = stop.codes, stop.reason
+        if sum(finished.values()) == tally.total:
+            # Everything came home in the drain: nothing is left that could be resumed.
+            codes, self.reason = codes - {ExitCode.STOPPED_EARLY}, None
+        for (backend, model), message in engine.shelved.items():
+            asked = self._providers[backend].base_url
+            self.reason = self.reason or f"unknown model {model}: {message} (asked {asked})"
+            remedy = "mend the model's name or the base URL; its items stay pending"
+            self._told.teller.say(f"unknown model {model!r}: {message} (asked {asked}); {remedy}")
+        code = stop.halt_code or exit_code(finished, self._config.accept, codes)
+        self._write_status(engine.view(), {"exit_code": int(code), "reason": self.reason})
         return replace(
             self._told.before,
             exit_code=code,
             finished=finished,
-            now={str(status): count for status, count in tally.now.items()},
-            reason=self._stop.reason,
+            now={str(status): tally.now[status] for status in Status},
+            reason=self.reason if stop.reason else None,
             overhead=max(0.0, 1 - engine.accounts_cpu / cpu) if cpu > 0 else None,
+        )
+
+    def _around(self, telemetry: TelemetryLog) -> Surroundings:
+        return Surroundings(
+            self._told.stop,
+            LoadSampler(),
+            partial(self._take_period, telemetry),
+            control=partial(read_control, self._told.before.state),
+            on_drain=self._tell_drain,
         )
 
     def _terms(self) -> Terms:
@@ -164,10 +182,22 @@ class _Sending:
             lanes[name] = Lane.open(name, provider, bounds, backend.clocks, now)
         return lanes
 
+    def _tell_drain(self, in_flight: int) -> None:
+        stop, seconds = self._told.stop, self._config.drain_timeout
+        if in_flight:
+            waits = f"waiting up to {seconds:g} s for what is in flight ({in_flight}); a second signal stops at once"
+            self._told.teller.say(f"stopping: {stop.reason}; {waits}")
+
     def _take_period(self, telemetry: TelemetryLog, view: View, load: Load, lag_ms: float) -> None:
         telemetry.append(view, load, lag_ms)
-        self._told.write_status(view)
-        self._teller.period(view)
+        self._write_status(view)
+        self._told.teller.period(view)
+
+    def _write_status(self, view: View, ended: dict[str, object] | None = None) -> None:
+        """Replace the snapshot; a look-out for people, so what keeps it from being written is nobody's error."""
+        start = self._start
+        facts = {"run": start.run, "jobs": start.jobs, "started": start.started, "model": start.model}
+        write_snapshot(self._told.before.state, snapshot(view, facts, ended))
 
 
 async def _unwrapped(run: Coroutine[object, object, None]) -> None:
@@ -211,6 +241,7 @@ def _start(config: RunConfig, jobs: JobFile, run: str) -> RunStart:
         pending=jobs.pending_count,
         model=_models(jobs),
         simulated=config.simulate,
+        cwd=str(Path.cwd()),
     )
 
 
@@ -235,7 +266,11 @@ def _logging(path: Path | None) -> Iterator[None]:
     """Decisions go to a file if one was asked for; nobody else hears them."""
     logger = logging.getLogger("batchrun")
     logger.propagate = False
+    # What the SDK would print (two credentials where one is used) belongs there too, and not into cron's mail.
+    logging.getLogger("anthropic").addHandler(logging.NullHandler())
     try:
+        if path is not None:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))
         handler = logging.NullHandler() if path is None else logging.FileHandler(path, encoding="utf-8")
     except OSError as exc:
         raise ConfigError(f"--log {path}: cannot be written ({exc.strerror}); give another path") from exc

@@ -1,11 +1,15 @@
-"""How one option is read, wherever it stands: value readers, and the table of settings. Which place wins is decided in
-`config.py`.
+"""The table of settings: where each stands, how its text is read, what it is unless said otherwise, what it is for.
+
+One option is read here, wherever it stands; which place wins is decided in `config.py`. `--help` and docs/settings.md
+tell this table.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -14,6 +18,7 @@ from batchrun.errors import ConfigError, UsageError
 from batchrun.outcome import Status
 
 SECONDS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+MOST_DIGITS = 15  # what a double holds to the last one, and far below what Python refuses to read
 
 
 def parse_duration(text: str) -> float:
@@ -24,17 +29,27 @@ def parse_duration(text: str) -> float:
     return float(match[1]) * SECONDS[match[2] or ""]
 
 
-def read_duration(value: object) -> float:
+def read_wait(value: object) -> float:
+    """A duration that may be none at all."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"{value!r} is no duration")
     seconds = parse_duration(value) if isinstance(value, str) else float(value)
-    if not seconds > 0:  # TOML knows nan
+    if not seconds >= 0:  # TOML knows nan
+        raise ValueError(f"{value!r} is no duration; write for example 30s, 10m or 1h")
+    return seconds
+
+
+def read_duration(value: object) -> float:
+    seconds = read_wait(value)
+    if not seconds:
         raise ValueError(f"{value!r} is not above 0")
     return seconds
 
 
 def read_whole(value: object) -> int:
     match = re.fullmatch(r"\s*(\d+)(\.0)?\s*", str(value))
+    if match is not None and len(match[1]) > MOST_DIGITS:
+        raise ValueError(f"a number of {len(match[1])} digits is none that this program can use")
     if match is None or not int(match[1]):
         raise ValueError(f"{value!r} is no whole number above 0")
     return int(match[1])
@@ -65,16 +80,16 @@ def read_path(value: object) -> Path:
         raise ValueError(f"{str(value)!r}: nobody is called so; write the path in full") from exc
 
 
-def read_any_url(value: object) -> str:
+def read_url(value: object) -> str:
     try:
         parts = urlsplit(read_text(value))
         is_usable = parts.scheme in ("http", "https") and parts.hostname is not None and parts.port != 0
-        # A password in a URL would be printed, and kept in the state.
-        is_usable = is_usable and parts.username is None
     except ValueError:
         is_usable = False
     if not is_usable:
         raise ValueError(f"{value!r} is no base URL; write https://host")
+    if parts.username is not None:  # it would be printed, and kept in the state
+        raise ValueError("a URL with a user or a password is no place for a key; name a file with key_file")
     return str(value)
 
 
@@ -97,59 +112,92 @@ def read_kinds(value: object) -> frozenset[Status]:
         raise ValueError(f"{value!r} is not among {', '.join(allowed)}") from None
 
 
+def read_ids(value: object) -> frozenset[str]:
+    """One id, or a list of them: an id may hold a comma."""
+    return frozenset(read_text(id) for id in (value if isinstance(value, list) else [value]))
+
+
 class Setting(NamedTuple):
-    """One row of the table: where it stands in the file, and how its text is read. The flag is `--name`, the variable
-    `BATCHRUN_NAME`."""
+    """One row of the table. The flag is `--name`, the variable `BATCHRUN_NAME`; `default` is told, not read."""
 
     section: str
     read: Callable[[object], Any]
+    default: str
+    meaning: str
 
 
 SETTINGS: dict[str, Setting] = {
-    "state": Setting("run", read_path),
-    "base_url": Setting("run", read_any_url),
-    "backend": Setting("run", read_text),
-    "key_file": Setting("run", read_path),
-    "model": Setting("run", read_text),
-    "max_tokens": Setting("run", read_whole),
-    "simulate": Setting("run", read_yes),
-    "scenario": Setting("run", read_text),
-    "drain_timeout": Setting("run", read_duration),
-    "stream": Setting("run", read_yes),
-    "quiet": Setting("run", read_yes),
-    "log": Setting("run", read_path),
-    "insecure_http": Setting("run", read_yes),
-    "accept": Setting("run", read_kinds),
-    "target_cpu": Setting("gate", read_percent),
-    "min_slots": Setting("gate", read_whole),
-    "max_slots": Setting("gate", read_whole),
-    "period": Setting("gate", read_duration),
-    "prewarm": Setting("gate", read_whole),
-    "connect_timeout": Setting("clocks", read_duration),
-    "first_byte_timeout": Setting("clocks", read_duration),
-    "idle_timeout": Setting("clocks", read_duration),
-    "stall_timeout": Setting("clocks", read_duration),
-    "total_timeout": Setting("clocks", read_duration),
-    "max_attempts": Setting("retry", read_whole),
-    "give_up": Setting("retry", read_duration),
+    "state": Setting("run", read_path, "beside JOBS, ending .batchrun", "Where the state goes."),
+    "limit": Setting("run", read_whole, "all", "Ask only the first N pending items."),
+    "only": Setting("run", read_ids, "all", "Ask only this item; may be given again."),
+    "model": Setting("run", read_text, "claude-haiku-5-5", "For lines that name none."),
+    "max_tokens": Setting("run", read_whole, "2048", "For lines that say nothing."),
+    "stream": Setting("run", read_yes, "yes", "Whether answers are streamed."),
+    "backend": Setting("run", read_text, "claude", "For lines that name none."),
+    "base_url": Setting("run", read_url, "what the SDK resolves", "Who is asked, without /v1."),
+    "key_file": Setting("run", read_path, "what the SDK resolves", "A file that holds the key, mode 0600; for cron."),
+    "insecure_http": Setting("run", read_yes, "no", "Allow http beyond this machine."),
+    "simulate": Setting("run", read_yes, "no", "Ask the embedded provider; costs nothing."),
+    "scenario": Setting("run", read_text, "calm", "With --simulate: calm, rough, storm, instant, or a file."),
+    "target_cpu": Setting("gate", read_percent, "70", "Per cent of the host."),
+    "min_slots": Setting("gate", read_whole, "1", "Never fewer at once."),
+    "max_slots": Setting("gate", read_whole, "256", "Never more at once."),
+    "prewarm": Setting("gate", read_whole, "0", "Connections to open beforehand."),
+    "period": Setting("gate", read_duration, "2s", "Between two looks at the load."),
+    "connect_timeout": Setting("clocks", read_duration, "10s", "To a connection."),
+    "first_byte_timeout": Setting("clocks", read_duration, "120s", "To the first byte."),
+    "idle_timeout": Setting("clocks", read_duration, "60s", "Without a single byte."),
+    "stall_timeout": Setting("clocks", read_duration, "600s", "With nothing but pings."),
+    "total_timeout": Setting("clocks", read_duration, "3600s", "For the whole attempt."),
+    "max_attempts": Setting("retry", read_whole, "8", "Per item and run."),
+    "give_up": Setting("retry", read_duration, "60m", "Stop when nothing finishes for so long."),
+    "drain_timeout": Setting("run", read_wait, "20s", "For items in flight, once stopping."),
+    "accept": Setting("run", read_kinds, "none", "Those of failed,refused,incomplete that are no reason for exit 1."),
+    "quiet": Setting("run", read_yes, "no", "Say nothing when all goes well; for cron."),
+    "json": Setting("run", read_yes, "no", "Print the end as one JSON object."),
+    "log": Setting("run", read_path, "none", "Write every decision to this file."),
 }
 SECTIONS = frozenset(setting.section for setting in SETTINGS.values())
 
 
-def read_setting(name: str, value: object, where: str, error: type[UsageError] | type[ConfigError]) -> Any:
-    """A setting's value.
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value that has been read, and where it stands: a flag, a variable, or a file with section and name."""
+
+    value: Any
+    place: str
+    is_flag: bool = False
+
+    def wrong(self, what: str) -> UsageError | ConfigError:
+        """The error that says what is wrong with it, by whose fault: a slip on the command line, or configuration."""
+        return _error(f"{self.place}: {what}", is_flag=self.is_flag)
+
+
+def read_given(read: Callable[[object], Any], value: object, place: str, *, is_flag: bool = False) -> Given:
+    """What stands in that place, read.
 
     Raises:
-        UsageError, ConfigError: whichever `error` is, with the place and what to write.
+        UsageError, ConfigError: a value that cannot be, with the place and what to write.
     """
-    return read_value(SETTINGS[name].read, value, where, error)
-
-
-def read_value(
-    read: Callable[[object], Any], value: object, where: str, error: type[UsageError] | type[ConfigError]
-) -> Any:
-    """The same for a value that is no row of the table."""
     try:
-        return read(value)
+        return Given(read(value), place, is_flag)
     except ValueError as exc:
-        raise error(f"{where}: {exc}") from exc
+        raise _error(f"{place}: {exc}", is_flag=is_flag) from exc
+
+
+def flag_of(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def variable_of(name: str) -> str:
+    return f"BATCHRUN_{name.upper()}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant; None where nothing is alike."""
+    found = get_close_matches(name.lower().replace("-", "_"), list(known), n=1)
+    return found[0] if found else None
+
+
+def _error(text: str, *, is_flag: bool) -> UsageError | ConfigError:
+    return UsageError(text) if is_flag else ConfigError(text)

@@ -4,9 +4,11 @@ plug."""
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
 
-from batchrun.errors import ExitCode
+from batchrun.errors import BatchrunError, ExitCode
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 AT_ONCE_CODES = {
@@ -16,10 +18,24 @@ AT_ONCE_CODES = {
 }
 
 
+class Phase(Enum):
+    """What a signal finds: nothing begun, something in flight, or only last words."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    ENDING = "ending"
+
+
+class Stopped(BatchrunError):
+    """A signal came before anything was sent; the run is as resumable as before."""
+
+    exit_code = ExitCode.STOPPED_EARLY
+
+
 class StopSwitch:
     """First request: no new items, those in flight are waited for. A second signal: now. Both leave the run resumable.
 
-    `on_drain` and `on_halt` are called once each, by the request that causes them.
+    `on_drain` and `on_halt` are called once each, by the request that causes them; it may be a signal handler.
     """
 
     def __init__(self) -> None:
@@ -29,13 +45,22 @@ class StopSwitch:
         self.on_drain: Callable[[], None] = _nothing
         self.on_halt: Callable[[], None] = _nothing
         self._is_signalled = False
+        self._phase = Phase.STARTING
 
     def __repr__(self) -> str:
-        return f"<StopSwitch {self.reason or 'off'}>"
+        return f"<StopSwitch {self._phase.value}, {self.reason or 'off'}>"
 
     @property
     def is_on(self) -> bool:
         return self.reason is not None
+
+    def begin(self) -> None:
+        """From now on something is in flight, and a signal drains it."""
+        self._phase = Phase.RUNNING
+
+    def end(self) -> None:
+        """Nothing is in flight any more; what is left is to be told, and no signal may cut that short."""
+        self._phase = Phase.ENDING
 
     def drain(self, reason: str, code: ExitCode) -> None:
         """Stop gently. The first reason is the one that is told; every code counts."""
@@ -51,11 +76,32 @@ class StopSwitch:
             self.on_halt()
 
     def signal(self, number: signal.Signals) -> None:
-        """A signal has come: the first drains, the second halts; a drain that began for another reason is not cut."""
+        """A signal has come: the first drains, the second halts; a drain that began for another reason is not cut.
+
+        Raises:
+            Stopped: nothing was begun yet.
+        """
+        if self._phase is Phase.STARTING:
+            raise Stopped(f"{number.name} received before anything was sent")
+        if self._phase is Phase.ENDING:
+            return
         if self._is_signalled:
             self.halt(AT_ONCE_CODES[number])
         self._is_signalled = True
         self.drain(f"{number.name} received", ExitCode.STOPPED_EARLY)
+
+
+@contextmanager
+def signals_to(switch: StopSwitch) -> Iterator[None]:
+    """Hand the stop signals to the switch. One that was ignored when we came (`nohup`) stays ignored."""
+    heard = {number: before for number in SIGNALS if (before := signal.getsignal(number)) is not signal.SIG_IGN}
+    for number in heard:
+        signal.signal(number, lambda received, _: switch.signal(signal.Signals(received)))
+    try:
+        yield
+    finally:
+        for number, before in heard.items():
+            signal.signal(number, before)
 
 
 def _nothing() -> None:

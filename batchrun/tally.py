@@ -29,6 +29,8 @@ class View:
     backing_off: int
     retries: int
     retried: dict[str, int]
+    wasted_tokens: int
+    again: int
     tok_s: float
     eta_s: float | None
     gates: dict[str, dict[str, Any]]
@@ -51,6 +53,8 @@ class Tally:
     retried: Counter[str] = field(default_factory=Counter)
     tokens: int = 0
     wasted_tokens: int = 0
+    again: int = 0  # finished now, as failed, but asked again by the next run
+    last_failure: str = ""
     last_error: dict[str, Any] | None = None
     last_finish: float = 0.0
     _recent: deque[float] = field(default_factory=deque)
@@ -70,6 +74,7 @@ class Tally:
 
     def finish(self, outcome: Outcome, when: float) -> None:
         self.now[outcome.status] += 1
+        self.again += not outcome.final
         self.tokens += outcome.measure.tokens
         self.last_finish = when
         self._recent.append(when)
@@ -81,6 +86,7 @@ class Tally:
     def retry(self, failure: Failure) -> None:
         self.retried[failure.cause.value] += 1
         self.wasted_tokens += failure.partial_tokens
+        self.last_failure = failure.message
 
     def eta(self, when: float) -> float | None:
         """Seconds until this run's items are finished at the recent pace; None before two of them are.

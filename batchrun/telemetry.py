@@ -71,6 +71,8 @@ def telemetry_line(run: str, view: View, load: Load, lag_ms: float) -> dict[str,
         "failed": view.finished["failed"],
         "tok_s": round(view.tok_s, 1),
         "retries": view.retries,
+        "retried": view.retried,
+        "wasted_tokens": view.wasted_tokens,
         "gates": view.gates,
     }
 
@@ -87,6 +89,7 @@ def snapshot(view: View, facts: dict[str, Any], ended: dict[str, Any] | None = N
         "pending": view.pending,
         "in_flight": view.in_flight,
         "backing_off": view.backing_off,
+        "again": view.again,
         "retries": view.retries,
         "gates": view.gates,
         "cpu": view.cpu,

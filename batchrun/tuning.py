@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from batchrun.errors import NoRunError, UsageError
 from batchrun.journal.control import EVERY_GATE, Control, Tuning, read_control, write_control
 from batchrun.journal.lock import is_running, read_holder
 from batchrun.journal.snapshot import read_snapshot
 from batchrun.journal.state import StateDir
+from batchrun.settings import SETTINGS, flag_of, read_given, read_whole
+
+READERS = {name: SETTINGS[name].read for name in ("target_cpu", "min_slots", "max_slots")} | {"buffer": read_whole}
 
 
-def tune_run(state: StateDir, asked: Tuning, backend: str | None, buffer: int | None) -> Control:
-    """Ask the run of this state; gives all that is asked of it now.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of gates, and of the pipes; `buffer` None leaves them as they are."""
+
+    of_gates: Tuning
+    buffer: int | None = None
+
+
+def read_asked(given: Mapping[str, Any]) -> Asked:
+    """What stood on the command line, by name; None where nothing was given.
+
+    Raises:
+        UsageError: nothing was given, a value cannot be, or two cannot be together.
+    """
+    values = {name: value for name, value in given.items() if value is not None}
+    for name, read in READERS.items():
+        if name in values:
+            values[name] = read_given(read, values[name], flag_of(name), is_flag=True).value
+    if not values:
+        raise UsageError("nothing to change; give for example --max-slots 4")
+    buffer = values.pop("buffer", None)
+    asked = Tuning(**values)
+    if asked.min_slots is not None and asked.max_slots is not None and asked.min_slots > asked.max_slots:
+        raise UsageError(f"--min-slots {asked.min_slots} is above --max-slots {asked.max_slots}; lower the one")
+    return Asked(asked, buffer)
+
+
+def tune_run(state: StateDir, asked: Asked, backend: str | None) -> Control:
+    """Ask the run of this state, or one gate of it; gives all that is asked of it now.
 
     Raises:
         NoRunError: nothing runs there. UsageError: no such backend. StateError: it is somebody else's.
@@ -22,13 +54,18 @@ def tune_run(state: StateDir, asked: Tuning, backend: str | None, buffer: int | 
         raise NoRunError(f"{state.path}: no run is at work here; give the options to `batchrun run` instead")
     gates = (read_snapshot(state) or {}).get("gates", {})
     if backend is not None and backend not in gates:
-        raise UsageError(f"this run has no backend {backend!r}; it has: {', '.join(sorted(gates)) or 'none yet'}")
-    name = EVERY_GATE if backend is None else backend
+        known = f"it has: {', '.join(sorted(gates))}" if gates else "it has only begun; try again in a moment"
+        raise UsageError(f"--backend: this run has no backend {backend!r}; {known}")
     before = read_control(state) or Control()
-    told = {**before.gates, name: asked.over(before.gates.get(name, Tuning()))}
-    if backend is None:
-        # What is asked of all is asked of those, too, that were tuned alone before.
-        told = {key: asked.over(tuning) for key, tuning in told.items()}
-    after = replace(before, gates=told, buffer=before.buffer if buffer is None else buffer)
+    told = _on_top(before.gates, asked.of_gates, EVERY_GATE if backend is None else backend)
+    after = Control(told, before.buffer if asked.buffer is None else asked.buffer)
     write_control(state, after)
     return after
+
+
+def _on_top(before: Mapping[str, Tuning], asked: Tuning, name: str) -> dict[str, Tuning]:
+    if asked == Tuning():
+        return dict(before)
+    told = {**before, name: asked.over(before.get(name, Tuning()))}
+    # What is asked of all is asked of those, too, that were tuned alone before.
+    return {key: asked.over(tuning) for key, tuning in told.items()} if name == EVERY_GATE else told

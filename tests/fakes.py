@@ -156,9 +156,7 @@ TERMS = Terms(
 class Stage:
     """An engine with everything round it, over so many simple jobs."""
 
-    def __init__(
-        self, place: Path, script: Script, count: int = 10, bounds: GateBounds = BOUNDS, **terms: Any
-    ) -> None:
+    def __init__(self, place: Path, script: Script, count: int = 10, bounds: GateBounds = BOUNDS, **terms: Any) -> None:
         path = place / "jobs.jsonl"
         path.write_bytes(b"".join(orjson.dumps({"id": f"i{n}", "prompt": f"p{n}"}) + b"\n" for n in range(count)))
         self.jobs: JobFile = check_jobs(path, RequestFlags(), frozenset({"claude"}), lambda id, request: True)

@@ -52,7 +52,7 @@ def test_an_answer_becomes_an_outcome_with_everything_that_is_known() -> None:
         ("end_turn", Status.DONE),
         ("stop_sequence", Status.DONE),
         ("tool_use", Status.DONE),
-        ("pause_turn", Status.DONE),
+        ("pause_turn", Status.INCOMPLETE),
         ("reason_of_tomorrow", Status.DONE),
         ("max_tokens", Status.INCOMPLETE),
         ("model_context_window_exceeded", Status.INCOMPLETE),

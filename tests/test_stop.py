@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from batchrun.errors import PRECEDENCE, ExitCode, weightiest
-from batchrun.stop import AT_ONCE_CODES, SIGNALS, StopSwitch
+from batchrun.stop import AT_ONCE_CODES, SIGNALS, Stopped, StopSwitch, signals_to
 
 
 class Plug:
@@ -16,6 +16,7 @@ class Plug:
     def __init__(self) -> None:
         self.told: list[str] = []
         self.switch = StopSwitch()
+        self.switch.begin()
         self.switch.on_drain = lambda: self.told.append("drain")
         self.switch.on_halt = lambda: self.told.append("halt")
 
@@ -24,7 +25,36 @@ def test_a_switch_that_nobody_touched_is_off() -> None:
     """No reason, no codes."""
     switch = StopSwitch()
     assert (switch.is_on, switch.reason, switch.codes, switch.halt_code) == (False, None, set(), None)
-    assert repr(switch) == "<StopSwitch off>"
+    assert repr(switch) == "<StopSwitch starting, off>"
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_before_anything_was_sent_ends_the_program_resumably(number: signal.Signals) -> None:
+    """Exit 75 as for any first signal, and with a sentence."""
+    with pytest.raises(Stopped, match=f"{number.name} received before anything was sent") as caught:
+        StopSwitch().signal(number)
+    assert caught.value.exit_code is ExitCode.STOPPED_EARLY
+
+
+def test_a_signal_cannot_cut_the_last_words_short() -> None:
+    """Nothing is in flight any more, and the run's end has to be written."""
+    plug = Plug()
+    plug.switch.end()
+    plug.switch.signal(signal.SIGTERM)
+    assert (plug.told, plug.switch.is_on) == ([], False)
+
+
+def test_handlers_are_given_back_and_an_ignored_signal_stays_ignored() -> None:
+    """As `nohup` wants it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        term = signal.getsignal(signal.SIGTERM)
+        with signals_to(StopSwitch()):
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is not term
+        assert signal.getsignal(signal.SIGTERM) is term
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -76,7 +106,7 @@ def test_the_first_reason_is_told_and_every_code_counts() -> None:
     plug.switch.drain("key refused", ExitCode.NO_CREDENTIALS)
     assert plug.told == ["drain"]
     assert plug.switch.reason == "spend limit"
-    assert repr(plug.switch) == "<StopSwitch spend limit>"
+    assert repr(plug.switch) == "<StopSwitch running, spend limit>"
     assert weightiest(plug.switch.codes) is ExitCode.NO_CREDENTIALS
 
 

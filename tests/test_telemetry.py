@@ -25,6 +25,8 @@ VIEW = View(
     backing_off=1,
     retries=7,
     retried={"broken": 7},
+    wasted_tokens=90,
+    again=2,
     tok_s=123.456,
     eta_s=61.7,
     gates=GATES,
@@ -63,6 +65,8 @@ def test_a_line_has_the_fields_of_the_contract() -> None:
         "failed": 3,
         "tok_s": 123.5,
         "retries": 7,
+        "retried": {"broken": 7},
+        "wasted_tokens": 90,
         "gates": GATES,
     }
 

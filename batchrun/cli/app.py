@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import Annotated
 
 import typer
@@ -13,9 +14,14 @@ from batchrun.cli.run import run
 from batchrun.cli.show import show
 from batchrun.cli.simulate import simulate
 from batchrun.cli.status import status
+from batchrun.cli.tune import tune
 from batchrun.errors import MEANING
 
-EXIT_CODES = "Exit codes:\n\n" + "\n\n".join(f"{int(code)}  {meaning}" for code, meaning in MEANING.items())
+WIDTH = 78  # Typer indents by one and fits what is wider to the terminal, but knows no hanging indent
+EXIT_CODES = "Exit codes:\n" + "\n".join(
+    fill(meaning, WIDTH, initial_indent=f"{int(code):>3}  ", subsequent_indent=" " * 5)
+    for code, meaning in MEANING.items()
+)
 
 app = typer.Typer(
     name="batchrun",
@@ -26,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (run, status, report, show, simulate):
+for command in (run, status, report, show, tune, simulate):
     app.command()(command)
 app.add_typer(bench, name="bench")
 
@@ -40,7 +46,8 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, metavar="", help="Print the version and exit."),
     ] = False,
 ) -> None:
     """Runs thousands of LLM requests overnight, and in the morning every item is answered or explained."""

@@ -1,6 +1,9 @@
-"""The options of `run`, as Typer wants them: name, type, help and panel. Values are read in `config`, not here.
+"""The options of `run`, as Typer wants them: name, type and panel. What they mean stands in the table of settings,
+which `config` reads too; values are not read here.
 
-An option that was not given is None, so that the environment and batchrun.toml can have their say.
+An option that was not given is None, so that the environment and batchrun.toml can have their say. Numbers come as
+text, so that a mistake in one is told in the same words wherever it stands. A switch takes nothing, hence its empty
+metavar.
 """
 
 from __future__ import annotations
@@ -10,6 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
+from batchrun.settings import SETTINGS
+
 WHAT = "What is asked"
 WHO = "Who is asked"
 GATE = "How many at once"
@@ -18,48 +23,44 @@ ENDS = "Retries and the end"
 TOLD = "What is told"
 
 
-def _option(panel: str, help: str, *names: str, **more: Any) -> Any:
+def _option(panel: str, setting: str, *names: str, **more: Any) -> Any:
+    _, _, default, meaning = SETTINGS[setting]
+    help = f"{meaning} (default: {default})"
     return typer.Option(*names, help=help, rich_help_panel=panel, show_default=False, **more)
 
 
 Jobs = Annotated[Path, typer.Argument(metavar="JOBS", help="The job file: one JSON object a line.")]
-State = Annotated[Path | None, _option(WHAT, "Where the state goes. (default: beside JOBS, ending .batchrun)")]
-Limit = Annotated[int | None, _option(WHAT, "Ask only the first N pending items.", min=1, metavar="N")]
-Only = Annotated[list[str] | None, _option(WHAT, "Ask only this item; may be given again.", metavar="ID")]
-Model = Annotated[str | None, _option(WHAT, "For lines that name none. (default: claude-haiku-5-5)")]
-MaxTokens = Annotated[int | None, _option(WHAT, "For lines that say nothing. (default: 2048)", min=1, metavar="N")]
-Stream = Annotated[
-    bool | None, _option(WHAT, "Whether answers are streamed. (default: stream)", "--stream/--no-stream")
-]
+State = Annotated[Path | None, _option(WHAT, "state", metavar="DIR")]
+Limit = Annotated[int | None, _option(WHAT, "limit", min=1, metavar="N")]
+Only = Annotated[list[str] | None, _option(WHAT, "only", metavar="ID")]
+Model = Annotated[str | None, _option(WHAT, "model", metavar="MODEL")]
+MaxTokens = Annotated[str | None, _option(WHAT, "max_tokens", metavar="N")]
+Stream = Annotated[bool | None, _option(WHAT, "stream", "--stream/--no-stream", metavar="")]
 
-Backend = Annotated[str | None, _option(WHO, "For lines that name none. (default: claude)", metavar="NAME")]
-BaseUrl = Annotated[str | None, _option(WHO, "Without /v1. (default: what the SDK resolves)", metavar="URL")]
-KeyFile = Annotated[Path | None, _option(WHO, "A file that holds the key, mode 0600; for cron.", metavar="FILE")]
-InsecureHttp = Annotated[bool | None, _option(WHO, "Allow http beyond this machine.", "--insecure-http")]
-Simulate = Annotated[bool | None, _option(WHO, "Ask the embedded provider; costs nothing.", "--simulate")]
-Scenario = Annotated[str | None, _option(WHO, "With --simulate: calm, rough, storm, instant, or a file.")]
+Backend = Annotated[str | None, _option(WHO, "backend", metavar="NAME")]
+BaseUrl = Annotated[str | None, _option(WHO, "base_url", metavar="URL")]
+KeyFile = Annotated[Path | None, _option(WHO, "key_file", metavar="FILE")]
+InsecureHttp = Annotated[bool | None, _option(WHO, "insecure_http", "--insecure-http", metavar="")]
+Simulate = Annotated[bool | None, _option(WHO, "simulate", "--simulate", metavar="")]
+Scenario = Annotated[str | None, _option(WHO, "scenario", metavar="NAME")]
 
-TargetCpu = Annotated[float | None, _option(GATE, "Per cent of the host. (default: 70)", metavar="PERCENT")]
-MinSlots = Annotated[int | None, _option(GATE, "Never fewer at once. (default: 1)", min=1, metavar="N")]
-MaxSlots = Annotated[int | None, _option(GATE, "Never more at once. (default: 256)", min=1, metavar="N")]
-Prewarm = Annotated[int | None, _option(GATE, "Connections to open beforehand. (default: 0)", min=1, metavar="N")]
-Period = Annotated[str | None, _option(GATE, "Between two looks at the load. (default: 2s)", metavar="DURATION")]
+TargetCpu = Annotated[str | None, _option(GATE, "target_cpu", metavar="PERCENT")]
+MinSlots = Annotated[str | None, _option(GATE, "min_slots", metavar="N")]
+MaxSlots = Annotated[str | None, _option(GATE, "max_slots", metavar="N")]
+Prewarm = Annotated[str | None, _option(GATE, "prewarm", metavar="N")]
+Period = Annotated[str | None, _option(GATE, "period", metavar="DURATION")]
 
-ConnectTimeout = Annotated[str | None, _option(CLOCKS, "To a connection. (default: 10s)", metavar="DURATION")]
-FirstByteTimeout = Annotated[str | None, _option(CLOCKS, "To the first byte. (default: 120s)", metavar="DURATION")]
-IdleTimeout = Annotated[str | None, _option(CLOCKS, "Without a single byte. (default: 60s)", metavar="DURATION")]
-StallTimeout = Annotated[str | None, _option(CLOCKS, "With nothing but pings. (default: 600s)", metavar="DURATION")]
-TotalTimeout = Annotated[str | None, _option(CLOCKS, "For the whole attempt. (default: 3600s)", metavar="DURATION")]
+ConnectTimeout = Annotated[str | None, _option(CLOCKS, "connect_timeout", metavar="DURATION")]
+FirstByteTimeout = Annotated[str | None, _option(CLOCKS, "first_byte_timeout", metavar="DURATION")]
+IdleTimeout = Annotated[str | None, _option(CLOCKS, "idle_timeout", metavar="DURATION")]
+StallTimeout = Annotated[str | None, _option(CLOCKS, "stall_timeout", metavar="DURATION")]
+TotalTimeout = Annotated[str | None, _option(CLOCKS, "total_timeout", metavar="DURATION")]
 
-MaxAttempts = Annotated[int | None, _option(ENDS, "Per item and run. (default: 8)", min=1, metavar="N")]
-GiveUp = Annotated[
-    str | None, _option(ENDS, "Stop when nothing finishes for so long. (default: 60m)", metavar="DURATION")
-]
-DrainTimeout = Annotated[
-    str | None, _option(ENDS, "For items in flight, once stopping. (default: 20s)", metavar="DURATION")
-]
-Accept = Annotated[str | None, _option(ENDS, "Of failed,refused,incomplete: no reason for exit 1.", metavar="KINDS")]
+MaxAttempts = Annotated[str | None, _option(ENDS, "max_attempts", metavar="N")]
+GiveUp = Annotated[str | None, _option(ENDS, "give_up", metavar="DURATION")]
+DrainTimeout = Annotated[str | None, _option(ENDS, "drain_timeout", metavar="DURATION")]
+Accept = Annotated[str | None, _option(ENDS, "accept", metavar="KINDS")]
 
-Quiet = Annotated[bool | None, _option(TOLD, "Say nothing when all goes well; for cron.", "--quiet")]
-Json = Annotated[bool, _option(TOLD, "Print the end as one JSON object.", "--json")]
-Log = Annotated[Path | None, _option(TOLD, "Write every decision to this file.", metavar="FILE")]
+Quiet = Annotated[bool | None, _option(TOLD, "quiet", "--quiet", metavar="")]
+Json = Annotated[bool | None, _option(TOLD, "json", "--json", metavar="")]
+Log = Annotated[Path | None, _option(TOLD, "log", metavar="FILE")]

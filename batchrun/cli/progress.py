@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from batchrun.report.plain import duration, printable
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from batchrun.teller import Teller
 
 PLAIN_SECONDS = 60.0
+DEAF = (OSError, ValueError)  # nobody is there any more, or the stream is closed
 LIVE_HZ = 4  # smooth to the eye; a thread that draws more often takes time from the loop
 
 
@@ -31,10 +32,16 @@ def teller_for(*, quiet: bool) -> Teller:
 
 
 class QuietTeller:
-    """For cron: only remarks, which are there because somebody should know."""
+    """For cron: only remarks, which are there because somebody should know.
+
+    A terminal that was closed, a full log or a reader that went away must not cost a paid answer: what cannot be told
+    is not told.
+    """
 
     def say(self, text: str) -> None:
-        sys.stderr.write(f"batchrun: {printable(text)}\n")
+        with suppress(*DEAF):
+            sys.stderr.write(f"batchrun: {printable(text)}\n")
+            sys.stderr.flush()
 
     def begin(self, text: str) -> None:
         pass
@@ -74,10 +81,16 @@ class LiveTeller(QuietTeller):
         from rich.live import Live
 
         console = Console(stderr=True)
-        with Live(
+        live = Live(
             get_renderable=lambda: live_view(view()), console=console, refresh_per_second=LIVE_HZ, transient=True
-        ):
+        )
+        with suppress(*DEAF):
+            live.start()
+        try:
             yield
+        finally:
+            with suppress(*DEAF):
+                live.stop()
 
 
 def summary_line(view: View) -> str:

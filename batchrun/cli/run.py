@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from batchrun.cli import options
+from batchrun.report.plain import counted
+from batchrun.report.program import program_name
 
 if TYPE_CHECKING:
     from batchrun.ending import Ending
@@ -56,34 +59,36 @@ def run(
     config = resolve(jobs, given, Selection(limit, frozenset(only or ())))
     teller = teller_for(quiet=config.quiet or config.json)
     ending = launch(config, teller)
-    if config.json:
-        _print_json(jobs, ending)
-    elif not config.quiet or ending.exit_code:
-        for line in ending_lines(jobs, state, ending):
-            teller.say(line)
+    # The shell gets the run's exit code though nobody listens any more: what was done was done.
+    with contextlib.suppress(OSError):
+        if config.json:
+            _print_json(jobs, ending)
+        elif not config.quiet or ending.exit_code or ending.changed or (ending.simulated and not config.simulate):
+            for line in ending_lines(jobs, ending):
+                teller.say(line)
     raise typer.Exit(int(ending.exit_code))
 
 
-def ending_lines(jobs: Path, state: Path | None, ending: Ending) -> list[str]:
+def ending_lines(jobs: Path, ending: Ending) -> list[str]:
     """The last words of a run, for people."""
     counts = ending.finished
     others = [f"{counts[word]:,} {word}" for word in ("incomplete", "refused", "failed") if counts.get(word)]
-    told = [f"{counts.get('done', 0):,} of {ending.total:,} items answered", *others]
+    told = [f"{counts['done']:,} of {counted(ending.total, 'item')} answered", *others]
     lines = ["; ".join([*told, f"{ending.pending:,} pending" if ending.pending else "nothing pending"])]
     if ending.reason:
         lines.insert(0, f"stopped early: {ending.reason}")
     if ending.changed:
-        lines.append(
-            f"{ending.changed:,} finished items have another request in the job file now; their answers were kept"
-        )
+        some = ", ".join(ending.changed[:3]) + (", ..." if len(ending.changed) > 3 else "")
+        which = f"{counted(len(ending.changed), 'finished item')} with another request in the job file now ({some})"
+        lines.append(f"{which}: the old answers were kept; give a new id to what should be asked again")
     if ending.simulated:
-        lines.append(
-            f"these answers come from the embedded provider; for real ones: rm -r {shlex.quote(str(ending.state.path))}"
-        )
-    where = f" --state {shlex.quote(str(state))}" if state is not None else ""
-    lines.append(
-        f"answers: {ending.state.results}; the morning report: batchrun report {shlex.quote(str(jobs))}{where}"
-    )
+        remove = f"rm -r {shlex.quote(str(ending.state.path))}"
+        lines.append(f"these answers come from the embedded provider; for real ones: {remove}")
+    if any(counts.values()):
+        elsewhere = ending.state.path != ending.state.for_jobs(jobs).path
+        where = f" --state {shlex.quote(str(ending.state.path))}" if elsewhere else ""
+        report = f"{program_name()} report {shlex.quote(str(jobs))}{where}"
+        lines.append(f"answers: {ending.state.results}; the morning report: {report}")
     return lines
 
 
@@ -102,7 +107,7 @@ def _print_json(jobs: Path, ending: Ending) -> None:
             "finished": ending.finished,
             "finished_now": ending.now,
             "pending": ending.pending,
-            "changed": ending.changed,
+            "changed": len(ending.changed),
             "simulated": ending.simulated,
             "cpu_charged_to_no_item": ending.overhead,
         }

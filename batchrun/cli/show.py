@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from batchrun.jobs.job import RequestFlags
+    from batchrun.report.source import Source
 
 
 def show(
@@ -26,10 +30,27 @@ def show(
     from batchrun.report.story import find_story
     from batchrun.report.story_text import story_page
 
-    story = find_story(find_source(jobs, state, Path.cwd()), id)
+    source = find_source(jobs, state, Path.cwd())
+    story = find_story(source, id, _flags(source))
     if json:
         print_json(story_facts(story))
     else:
         draw(story_page(story, stamp(datetime.now(UTC))))
     for text in story.remarks:
         remark(text)
+
+
+def _flags(source: Source) -> RequestFlags:
+    """What the next run gives to lines that say nothing: the newest run's own options, else the environment's and the
+    settings file's."""
+    from batchrun.config import resolve
+    from batchrun.errors import BatchrunError
+    from batchrun.jobs.reader import Selection
+    from batchrun.report.invocation import request_flags
+
+    given = request_flags(source.runs[-1].start.args if source.runs else ())
+    try:
+        told = {"model": given.model, "max_tokens": given.max_tokens}
+        return resolve(source.jobs, told, Selection()).flags
+    except BatchrunError:  # to see one item no setting has to be right
+        return given

@@ -10,27 +10,31 @@ import typer
 
 def tune(
     jobs: Annotated[
-        Path | None, typer.Argument(metavar="[JOBS]", help="The job file. (default: the newest run on this machine)")
+        Path | None, typer.Argument(metavar="JOBS", help="The job file. [default: the newest run on this machine]")
     ] = None,
-    state: Annotated[Path | None, typer.Option(help="Where the state lies, if the run was told so.")] = None,
+    state: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the state lies, if the run was told so.")
+    ] = None,
     backend: Annotated[str | None, typer.Option(metavar="NAME", help="This gate only. (default: all)")] = None,
-    target_cpu: Annotated[float | None, typer.Option(min=1, max=100, metavar="PERCENT", help="Of the host.")] = None,
-    min_slots: Annotated[int | None, typer.Option(min=1, metavar="N", help="Never fewer at once.")] = None,
-    max_slots: Annotated[int | None, typer.Option(min=1, metavar="N", help="Never more at once.")] = None,
-    buffer: Annotated[int | None, typer.Option(min=1, metavar="N", help="Size of the pipe to a consumer.")] = None,
-    paused: Annotated[bool | None, typer.Option("--pause/--resume", help="Admit nothing, or go on.")] = None,
+    target_cpu: Annotated[str | None, typer.Option(metavar="PERCENT", help="Per cent of the host.")] = None,
+    min_slots: Annotated[str | None, typer.Option(metavar="N", help="Never fewer at once.")] = None,
+    max_slots: Annotated[str | None, typer.Option(metavar="N", help="Never more at once.")] = None,
+    buffer: Annotated[str | None, typer.Option(metavar="N", help="Size of the pipe to a consumer.")] = None,
+    paused: Annotated[
+        bool | None, typer.Option("--pause/--resume", metavar="", help="Admit nothing, or go on.")
+    ] = None,
 ) -> None:
     """Change a run that is at work; it takes it within a period and tells it in its telemetry."""
     from batchrun.cli.terminal import remark
-    from batchrun.journal.control import Tuning
+    from batchrun.config import state_of
     from batchrun.report.source import find_source
-    from batchrun.tuning import tune_run
+    from batchrun.tuning import read_asked, tune_run
 
-    asked = Tuning(target_cpu, min_slots, max_slots, paused)
-    if asked == Tuning() and buffer is None:
-        raise typer.BadParameter("nothing to change; give for example --max-slots 4")
-    found = find_source(jobs, state, Path.cwd())
-    told = tune_run(found.state, asked, backend, buffer)
+    asked = read_asked(
+        {"target_cpu": target_cpu, "min_slots": min_slots, "max_slots": max_slots, "paused": paused, "buffer": buffer}
+    )
+    place = state_of(jobs) if state is None and jobs is not None else state
+    told = tune_run(find_source(jobs, place, Path.cwd()).state, asked, backend)
     for name, tuning in told.gates.items():
         remark(f"asked of {'every gate' if name == '*' else name}: {tuning.in_words()}")
     if told.buffer is not None:

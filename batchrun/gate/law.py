@@ -22,6 +22,7 @@ class LimitedBy(StrEnum):
     JOBS = "jobs"  # not enough items are left to fill the slots
     RATE_LIMIT = "rate_limit"  # the provider told us to wait
     PAUSED = "paused"  # by the operator
+    STOPPING = "stopping"  # the run admits nothing any more
     RAMP = "ramp"  # nothing: the limit is still growing
 
 

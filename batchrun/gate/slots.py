@@ -58,6 +58,11 @@ class Gate:
         return max(0.0, self._held_until - self._now())
 
     @property
+    def is_closed(self) -> bool:
+        """Whether nobody will be admitted any more."""
+        return self._is_closed
+
+    @property
     def is_paused(self) -> bool:
         """Whether the operator wants nothing admitted, until he says otherwise."""
         return self._is_paused

@@ -180,6 +180,10 @@ class _Checker:
     def result(self, sha256: str) -> JobFile:
         if self._fault_count:
             raise JobFileError(self._faults, self._fault_count)
+        if not self._first_line:
+            # A generator that failed leaves just this, and a night that asked nothing would look like a success.
+            remedy = 'write a line such as {"id": "a", "prompt": "..."}'
+            raise JobFileError([Fault(str(self._path), 1, "no job in the whole file", remedy)], 1)
         unknown = sorted(self._selection.only - self._first_line.keys())
         if unknown:
             raise UsageError(f"--only {', '.join(unknown)}: {self._path} has no such item; check the spelling")

@@ -41,8 +41,12 @@ class Tuning:
 
     def in_words(self) -> str:
         """For people."""
-        told = {"target_cpu": "target CPU {:g} %", "min_slots": "at least {} slots", "max_slots": "at most {} slots"}
-        words = [form.format(self.asked[name]) for name, form in told.items() if name in self.asked]
+        words = []
+        if self.target_cpu is not None:
+            words.append(f"target CPU {self.target_cpu:g} %")
+        for bound, count in (("at least", self.min_slots), ("at most", self.max_slots)):
+            if count is not None:
+                words.append(f"{bound} {count} slot{'' if count == 1 else 's'}")
         if self.paused is not None:
             words.append("paused" if self.paused else "not paused")
         return ", ".join(words) or "nothing"
@@ -91,12 +95,30 @@ def write_control(state: StateDir, control: Control, disk: Disk = DISK) -> None:
 
 
 def read_control(state: StateDir) -> Control | None:
-    """What was asked; None where nothing was, or what stands there cannot be read."""
+    """What was asked; None where nothing was, or what stands there is not what `tune` writes."""
     try:
         fields = orjson.loads(state.control.read_bytes())
-        return Control({str(name): Tuning(**told) for name, told in fields["gates"].items()}, fields["buffer"])
+        gates = {str(name): _tuning(**told) for name, told in fields["gates"].items()}
+        return Control(gates, _whole(fields["buffer"]))
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def _tuning(*, target_cpu: object, min_slots: object, max_slots: object, paused: object) -> Tuning:
+    """Raises ValueError for what no gate can obey: it would end the run that reads it."""
+    if isinstance(target_cpu, bool) or not isinstance(target_cpu, float | int | None):
+        raise ValueError(target_cpu)
+    if target_cpu is not None and not 0 < target_cpu <= 100:
+        raise ValueError(target_cpu)
+    if not isinstance(paused, bool | None):
+        raise ValueError(paused)
+    return Tuning(target_cpu, _whole(min_slots), _whole(max_slots), paused)
+
+
+def _whole(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | None) or (value is not None and value < 1):
+        raise ValueError(value)
+    return value
 
 
 def forget_control(state: StateDir) -> None:

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from batchrun.errors import JournalError, NoRunError
-from batchrun.journal.record import BadLine, Checkpoint, decode_line, is_header, parse_checkpoint
+from batchrun.journal.record import (
+    BadLine,
+    Checkpoint,
+    Header,
+    Kind,
+    decode_header,
+    decode_line,
+    is_header,
+    parse_checkpoint,
+)
 from batchrun.journal.scan import scan
 from batchrun.journal.state import StateDir
 
@@ -58,6 +67,15 @@ class Checkpoints:
 def read_checkpoints(state: StateDir) -> Checkpoints:
     """What has finished so far. A torn last line is the end; damage before it is skipped and listed in `.damage`."""
     return Checkpoints(state)
+
+
+def read_header(state: StateDir) -> Header | None:
+    """Who began the state; None where nobody did, or the header is damaged."""
+    try:
+        with state.checkpoint.open("rb") as file:
+            return decode_header(file.readline(), Kind.CHECKPOINT)
+    except (OSError, BadLine):
+        return None
 
 
 def read_result(state: StateDir, checkpoint: Checkpoint) -> dict[str, Any]:

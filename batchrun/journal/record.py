@@ -37,12 +37,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Who began the file. `config` is a hash of the configuration, never of a key; `created` is UTC, RFC 3339."""
+    """Who began the file. `config` is a hash of the configuration, never of a key; `created` is UTC, RFC 3339;
+    `simulated`: the embedded provider answers, and no real answer may stand beside its own."""
 
     run: str
     jobs_sha256: str
     config: str
     created: str
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,7 @@ def encode_header(kind: Kind, header: Header) -> bytes:
             "jobs_sha256": header.jobs_sha256,
             "config": header.config,
             "created": header.created,
+            "simulated": header.simulated,
         }
     )
 
@@ -174,7 +177,8 @@ def decode_header(line: bytes, kind: Kind) -> Header:
     if fields.get("version") != VERSION:
         raise BadLine(f"format version {fields.get('version')}, this program knows {VERSION}")
     try:
-        return Header(fields["run"], fields["jobs_sha256"], fields["config"], fields["created"])
+        known = (fields["run"], fields["jobs_sha256"], fields["config"], fields["created"])
+        return Header(*known, simulated=bool(fields["simulated"]))
     except KeyError as exc:
         raise BadLine(f"the header lacks {exc}") from exc
 

@@ -6,7 +6,7 @@ They only tell the story; no job is finished or asked again because of what stan
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ class RunStart:
     """What was known when the run began. `args` holds no secret: that is the caller's to see to.
 
     `started` is UTC, RFC 3339; `total` and `pending` count jobs; `model` names those of the
-    pending jobs; `simulated` tells that the embedded provider answers.
+    pending jobs; `simulated` tells that the embedded provider answers. `cwd` is the directory that relative paths in
+    `args` start from, "" where the run did not tell.
     """
 
     run: str
@@ -38,17 +39,24 @@ class RunStart:
     pending: int
     model: str
     simulated: bool
+    cwd: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """How the run ended, in order. `counts` are this run's own, by status and whatever else the run counts."""
+    """How the run ended, in order. `counts` are this run's own, by status and whatever else the run counts.
+
+    `retried` are its failed attempts by cause, those of items that did not finish among them, and `wasted_tokens` what
+    was thrown away with them; None where the run did not tell (an older version's line).
+    """
 
     run: str
     ended: str
     exit_code: int
     reason: str
     counts: dict[str, int] = field(default_factory=dict)
+    retried: dict[str, int] | None = None
+    wasted_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +107,12 @@ def _event(line: bytes) -> RunStart | RunEnd | None:
 
 
 def _known(kind: type[RunStart | RunEnd], said: dict[str, Any]) -> dict[str, Any]:
-    # A later version may say more than this one knows.
-    return {field.name: said[field.name] for field in fields(kind)}
+    # A later version may say more than this one knows, and an earlier one less.
+    return {
+        field.name: said[field.name]
+        for field in fields(kind)
+        if field.name in said or (field.default is MISSING and field.default_factory is MISSING)
+    }
 
 
 def _append(path: Path, event: dict[str, Any], disk: Disk) -> None:

@@ -7,6 +7,7 @@ do it.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import ssl
@@ -102,8 +103,7 @@ class AnthropicProvider:
         self._secret = self._client.api_key or self._client.auth_token
         self.base_url = str(self._client.base_url).rstrip("/")
         self.credential = self._kind_of_credential(backend)
-        if not backend.insecure_http:
-            _require_safe(self._client.base_url)
+        _require_safe(self._client.base_url, insecure_http=backend.insecure_http)
         transport.use_proxy(proxy_for(self.base_url))
 
     def __repr__(self) -> str:
@@ -121,9 +121,10 @@ class AnthropicProvider:
             await reply.close()
 
     async def warm(self, connect_timeout: float) -> None:
-        timeout = httpx2.Timeout(connect_timeout)
-        with contextlib.suppress(anthropic.AnthropicError):
-            await self._client.get("/v1/models?limit=1", cast_to=httpx2.Response, options={"timeout": timeout})
+        # A timeout around it all: the transport's own covers the connecting, not the wait for an answer.
+        with contextlib.suppress(anthropic.AnthropicError, TimeoutError):
+            async with asyncio.timeout(connect_timeout):
+                await self._client.get("/v1/models?limit=1", cast_to=httpx2.Response)
 
     def kept(self, text: str) -> str:
         return kept_message(text, self._secret)
@@ -147,15 +148,7 @@ class AnthropicProvider:
     async def _send(self, request: Request, connect_timeout: float, watch: ConnectionWatch) -> httpx2.Response:
         token = CONNECTION_WATCH.set(watch)
         try:
-            return await self._client.post(
-                "/v1/messages",
-                cast_to=httpx2.Response,
-                content=orjson.dumps(request.body | {"stream": request.stream}),
-                options={
-                    "headers": HEADERS | {"Accept": "text/event-stream" if request.stream else "application/json"},
-                    "timeout": httpx2.Timeout(None, connect=connect_timeout),
-                },
-            )
+            return await self._post(self._client, request, connect_timeout)
         except anthropic.APIStatusError as exc:
             raise AttemptFailed(self._refusal(exc)) from exc
         except anthropic.APIConnectionError as exc:
@@ -167,6 +160,25 @@ class AnthropicProvider:
             raise AttemptFailed(Failure(Cause.CREDENTIALS, message)) from exc
         finally:
             CONNECTION_WATCH.reset(token)
+
+    async def _post(
+        self, client: anthropic.AsyncAnthropic, request: Request, connect_timeout: float
+    ) -> httpx2.Response:
+        try:
+            return await client.post(
+                "/v1/messages",
+                cast_to=httpx2.Response,
+                content=orjson.dumps(request.body | {"stream": request.stream}),
+                options={
+                    "headers": HEADERS | {"Accept": "text/event-stream" if request.stream else "application/json"},
+                    "timeout": httpx2.Timeout(None, connect=connect_timeout),
+                },
+            )
+        except anthropic.AuthenticationError:
+            if client.credentials is None or client.max_retries:
+                raise
+        # A short-lived token went bad. With retries off the SDK never forgets it; with one it does, and asks again.
+        return await self._post(client.with_options(max_retries=1), request, connect_timeout)
 
     def _refusal(self, exc: anthropic.APIStatusError) -> Failure:
         text = exc.api_message or str(exc.body or "") or exc.message
@@ -190,8 +202,12 @@ class AnthropicProvider:
         return Failure(cause, message)
 
 
-def _require_safe(url: httpx2.URL) -> None:
+def _require_safe(url: httpx2.URL, *, insecure_http: bool) -> None:
     """The URL may also come from the environment or a profile, so it is looked at once it is resolved."""
+    if url.userinfo:
+        raise ConfigError("base URL: a name and password stand in it, which would be printed; leave them out")
+    if insecure_http:
+        return
     if url.scheme != "https" and url.host not in LOOPBACK:
         remedy = "use https, or add --insecure-http if you know that nobody listens"
         raise ConfigError(f"base URL {url}: the key would travel unencrypted; {remedy}")

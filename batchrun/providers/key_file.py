@@ -18,11 +18,29 @@ def read_key(path: Path) -> str:
     try:
         mode = path.stat().st_mode
         text = path.read_text(encoding="utf-8-sig").strip()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise CredentialsError(f"--key-file {path}: cannot be read ({exc}); check the path and its owner") from exc
+    except OSError as exc:
+        raise _wrong(path, _refusal(exc)) from exc
+    except UnicodeDecodeError as exc:
+        raise _wrong(path, "is no plain text; put the key into it and nothing else") from exc
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise CredentialsError(f"--key-file {path}: others may read it; run: chmod 600 {shlex.quote(str(path))}")
+        raise _wrong(path, f"others may read it; run: chmod 600 {shlex.quote(str(path))}")
     # A header can hold ASCII only; the SDK would fall over anything else in mid-run.
     if not text.isascii() or len(text.split()) != 1:
-        raise CredentialsError(f"--key-file {path}: holds no single key; put the key into it and nothing else")
+        raise _wrong(path, "holds no single key; put the key into it and nothing else")
     return text
+
+
+def _wrong(path: Path, what: str) -> CredentialsError:
+    return CredentialsError(f"key file {path}: {what}")
+
+
+def _refusal(exc: OSError) -> str:
+    match exc:
+        case FileNotFoundError() | NotADirectoryError():
+            return "there is no such file; check the path (cron starts elsewhere: write it in full)"
+        case PermissionError():
+            return "this user may not read it; make it the user's own, or run as its owner"
+        case IsADirectoryError():
+            return "is a directory; name the file in it that holds the key"
+        case _:
+            return f"cannot be read ({exc.strerror}); check the path and the disk"

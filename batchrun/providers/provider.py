@@ -85,7 +85,7 @@ class Provider(Protocol):
         """
 
     async def warm(self, connect_timeout: float) -> None:
-        """Open a connection and leave it to the next request. Raises nothing: whoever needs one will see the trouble."""
+        """Open a connection and leave it to the next request. Raises nothing: who needs one will see the trouble."""
 
     def kept(self, text: str) -> str:
         """The part of a foreign text that may be kept: short, on one line, without the credential."""

@@ -86,6 +86,7 @@ class Census:
         self._marks = bytearray()
         self._figures = array("d")
         self._causes: list[str] = [""]
+        self._kept: bytearray | None = None
 
     def __repr__(self) -> str:
         return f"<Census {len(self._slot_of)} items since {self.since}>"
@@ -110,23 +111,30 @@ class Census:
             if is_tonight:
                 self._sum(line, slot)
 
+    def keep_only(self, ids: frozenset[str]) -> int:
+        """Count no item from here on whose id is not among these; sums and figures keep what was spent on it. Gives how
+        many those are."""
+        self._kept = bytearray(id in ids for id in self._slot_of)
+        return self._kept.count(False)
+
     def counts(self, example: Example) -> bool:
         """Whether the line behind an example is the one that counts for its id."""
-        return self._offset[example.slot] == example.offset
+        is_kept = self._kept is None or bool(self._kept[example.slot])
+        return is_kept and self._offset[example.slot] == example.offset
 
     def totals(self) -> Totals:
         """All items, whenever they finished."""
-        return self._totals(self._column(_CODE), self._column(_FAILED_RUNS))
+        return self._totals(self._standing(_CODE), self._standing(_FAILED_RUNS))
 
     def night(self) -> Totals:
         """The items whose line is of this night."""
-        tonight = self._column(_NIGHT)
-        codes, runs = self._column(_CODE), self._column(_FAILED_RUNS)
+        tonight = self._standing(_NIGHT)
+        codes, runs = self._standing(_CODE), self._standing(_FAILED_RUNS)
         return self._totals(bytearray(compress(codes, tonight)), bytearray(compress(runs, tonight)))
 
     def causes(self) -> Counter[str]:
         """The items that stand as failed, by cause."""
-        places = Counter(self._column(_CAUSE))
+        places = Counter(self._standing(_CAUSE))
         return Counter({self._causes[place]: number for place, number in places.items() if place})
 
     def wall(self) -> Spread | None:
@@ -208,6 +216,11 @@ class Census:
 
     def _column(self, mark: int) -> bytearray:
         return self._marks[mark::_MARKS]
+
+    def _standing(self, mark: int) -> bytearray:
+        """The same of the items that are kept."""
+        column = self._column(mark)
+        return column if self._kept is None else bytearray(compress(column, self._kept))
 
     def _answered(self, figure: int) -> array[float]:
         answered = self._column(_NIGHT).translate(_ONLY_ANSWERED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from batchrun.report.night import How, NightRun
 from batchrun.report.page import Command, Page, Tone, Words
-from batchrun.report.plain import shorten
+from batchrun.report.plain import counted, shorten
 from batchrun.report.words import exit_word
 
 
@@ -13,6 +13,12 @@ def resume_page(command: str | None, why: str) -> Page:
     if command is None:
         return [Words(f"{why[:1].upper()}{why[1:]}.", Tone.STRONG)]
     return [Command(f"To go on ({why}):", command)]
+
+
+def changed_words(items: int) -> str:
+    """Finished items whose line asks something else now."""
+    asks = "asks" if items == 1 else "ask"
+    return f"{counted(items, 'finished item')} {asks} something else there now; the old answers were kept"
 
 
 def run_words(run: NightRun) -> Words:
@@ -30,5 +36,7 @@ def run_words(run: NightRun) -> Words:
         case How.HALTED:
             return Words(f"stopped at once by a second signal: {run.reason} (exit {run.exit_code})", Tone.WARN)
         case How.STOPPED:
-            reason = run.reason or exit_word(run.exit_code or 0)
+            # Of an older run that left items of an unknown model: it came to its end all the same, and told no reason.
+            is_told = run.reason not in (None, "", "finished")
+            reason = str(run.reason) if is_told else exit_word(run.exit_code or 0)
             return Words(f"stopped: {shorten(reason, 200)} (exit {run.exit_code})", Tone.BAD)

@@ -34,14 +34,16 @@ def report_facts(summary: Summary) -> dict[str, Any]:
         "since": night.since or None,
         "until": night.until,
         "runs": [run_facts(run) for run in night.runs],
-        "totals": {"total": night.total, **asdict(summary.totals), "pending": summary.pending},
+        "totals": {"total": summary.total, **asdict(summary.totals), "pending": summary.pending, "gone": summary.gone},
+        "job_file": {"changed": night.file.is_changed, "items_changed": night.changed},
         "tonight": asdict(summary.tonight),
         "causes": {kind.name: _kind(kind) for kind in summary.causes},
         "incomplete_refused": {kind.name: _kind(kind) for kind in summary.others},
         "wall": _spread(summary.wall),
+        "elapsed": _spread(summary.elapsed),
         "ttft": _spread(summary.ttft),
         "tok_s": {"item": _spread(summary.tok_s), "night": _round(tokens.per_second), "tokens": tokens.answers},
-        "retries": {"attempts": retries.attempts, "items": retries.items, "causes": dict(retries.causes)},
+        "retries": asdict(retries),
         "waste": {"tokens": tokens.wasted, "share": _round(tokens.wasted_share)},
         "cost": {"usd": _round(summary.cost.usd), "priced": summary.cost.priced, "unpriced": summary.cost.unpriced},
         "loop": None if summary.loop is None else {key: _round(value) for key, value in asdict(summary.loop).items()},
@@ -69,12 +71,15 @@ def status_facts(standing: Standing) -> dict[str, Any]:
         "jobs": standing.jobs,
         "simulated": standing.simulated,
         "running": standing.is_running,
+        "starting": standing.is_starting,
         "pid": holder.pid if holder else None,
         "host": holder.host if holder else None,
-        "started": last.started if last else None,
+        "started": _started(standing),
         "total": standing.total,
         **counts,
+        "again": totals.again if totals else None,
         "pending": standing.pending,
+        "items_changed": standing.changed,
         "counted_at": standing.counted_at,
         "in_flight": live.in_flight if live else 0,
         "backing_off": live.backing_off if live else 0,
@@ -93,6 +98,12 @@ def status_facts(standing: Standing) -> dict[str, Any]:
     }
 
 
+def _started(standing: Standing) -> str | None:
+    if standing.is_starting and standing.holder is not None:
+        return standing.holder.started
+    return standing.last.started if standing.last else None
+
+
 def story_facts(story: Story) -> dict[str, Any]:
     """What `show --json` prints. `request` is the job's line as it stands, `record` the checkpoint that counts,
     `result` its line in results.jsonl."""
@@ -107,6 +118,9 @@ def story_facts(story: Story) -> dict[str, Any]:
         "result": story.answer,
         "superseded": [_record(record) for record in story.superseded],
         "running": story.is_running,
+        "removed": story.is_removed,
+        "other_request": story.is_other_request,
+        "why_pending": story.why_pending,
         "remarks": list(story.remarks),
     }
 
@@ -117,7 +131,7 @@ def _record(record: Checkpoint) -> dict[str, Any]:
 
 def run_facts(run: NightRun) -> dict[str, Any]:
     """One run; `until` is its end, or the last that was heard of it."""
-    return asdict(run) | {"how": str(run.how), "seconds": _round(run.seconds), "counts": dict(run.counts)}
+    return asdict(run) | {"how": str(run.how), "seconds": _round(run.seconds)}
 
 
 def _kind(kind: Kind) -> dict[str, Any]:

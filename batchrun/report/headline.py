@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def headline(summary: Summary) -> str:
     """What a person reads first, and what a mail's subject may be."""
-    total, totals = summary.night.total, summary.totals
+    total, totals = summary.total, summary.totals
     if total == 0:
         return "The job file holds no items."
     known = total if total is not None else totals.finished

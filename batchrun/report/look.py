@@ -40,7 +40,8 @@ def _slow(census: Census) -> Iterator[LookAt]:
     for example in census.slowest.best(PER_REASON, census.counts):
         if example.figure > SLOW * usual.p50:
             why = f": {example.note}" if example.note else ""
-            yield LookAt(example.id, f"took {duration(example.figure)} (median {duration(usual.p50)}){why}")
+            took = f"{duration(example.figure)} with retries and waiting (median {duration(usual.p50)})"
+            yield LookAt(example.id, f"took {took}{why}")
 
 
 def _often_asked(census: Census) -> Iterator[LookAt]:

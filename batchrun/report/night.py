@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from batchrun.errors import ExitCode
 from batchrun.journal.runs import Run
+from batchrun.report.job_file import UNREAD, JobFileNow
 from batchrun.report.plain import moment
 
 
@@ -36,10 +38,19 @@ _HOW = {
 }
 
 
+class Heard(NamedTuple):
+    """The last that a run told of itself while it was at work, and when. `retried` is None where it did not tell."""
+
+    stamp: str
+    retried: Mapping[str, int] | None = None
+    wasted_tokens: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class NightRun:
     """One run of the night. `until` is its end; of a killed one the last that was heard of it, of a running one now.
-    `exit_code` and `reason` are None where no end was written."""
+    `exit_code` and `reason` are None where no end was written. `retried` are all its failed attempts by cause, up to
+    what was last heard of it; None where it told nothing of them."""
 
     run: str
     how: How
@@ -52,6 +63,8 @@ class NightRun:
     exit_code: int | None = None
     reason: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    retried: Mapping[str, int] | None = None
+    wasted_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +72,9 @@ class Night:
     """What is known before anything is counted.
 
     `jobs` is the job file as the reader reaches it, `command` what it takes to go on with it, `total` its items (None
-    where no run told). `until` is the moment of the report.
+    where nobody told), `file` how it stands now. `until` is the moment of the report. `changed` are the finished items
+    whose line asks something else now, as far as the newest run counted them; `is_starting` tells of a run that has
+    the lock and has not begun yet.
     """
 
     jobs: str
@@ -68,6 +83,9 @@ class Night:
     total: int | None
     until: str
     simulated: bool = False
+    file: JobFileNow = UNREAD
+    changed: int = 0
+    is_starting: bool = False
 
     @property
     def since(self) -> str:
@@ -84,20 +102,27 @@ class Night:
         return sum(run.seconds for run in self.runs)
 
 
-def choose(runs: Sequence[Run], heard: Mapping[str, str], alive: str | None, since: str) -> list[Run]:
+def changed_items(runs: Sequence[Run]) -> int:
+    """The finished items whose line asked something else when the newest run that ended looked."""
+    counted = (run.end.counts.get("changed", 0) for run in reversed(runs) if run.end is not None)
+    return next(counted, 0)
+
+
+def choose(runs: Sequence[Run], heard: Mapping[str, Heard], alive: str | None, since: str) -> list[Run]:
     """The runs of the night in the order of their starts.
 
     Args:
-        heard: run -> stamp of its last telemetry, for those that left some since `since`.
+        heard: run -> its last telemetry, for those that left some since `since`.
         alive: the run that is running now.
     """
     chosen = [run for run in runs if run.start.run == alive or _until(run, heard) >= since]
     return chosen or list(runs[-1:])
 
 
-def tell(run: Run, heard: Mapping[str, str], alive: str | None, now: str) -> NightRun:
+def tell(run: Run, heard: Mapping[str, Heard], alive: str | None, now: str) -> NightRun:
     """How one run went."""
     start, end = run.start, run.end
+    told = end if end is not None and end.retried is not None else heard.get(start.run, Heard(""))
     is_alive = start.run == alive
     until = now if is_alive else _until(run, heard)
     if end is None:
@@ -116,13 +141,15 @@ def tell(run: Run, heard: Mapping[str, str], alive: str | None, now: str) -> Nig
         exit_code=None if end is None else end.exit_code,
         reason=None if end is None else end.reason,
         counts={} if end is None else end.counts,
+        retried=told.retried,
+        wasted_tokens=told.wasted_tokens,
     )
 
 
-def _until(run: Run, heard: Mapping[str, str]) -> str:
+def _until(run: Run, heard: Mapping[str, Heard]) -> str:
     if run.end is not None:
         return run.end.ended
-    return max(run.start.started, heard.get(run.start.run, ""))
+    return max(run.start.started, heard.get(run.start.run, Heard("")).stamp)
 
 
 _CODES = frozenset(int(code) for code in ExitCode)

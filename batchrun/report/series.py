@@ -26,7 +26,8 @@ class GatePeriod:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """One line of telemetry; what a line does not say is 0, or None where 0 would be a lie."""
+    """One line of telemetry; what a line does not say is 0, or None where 0 would be a lie. `retried` and
+    `wasted_tokens` are of the run so far."""
 
     stamp: str
     run: str
@@ -35,6 +36,8 @@ class Period:
     rss_mb: float
     tok_s: float
     gates: dict[str, GatePeriod]
+    retried: dict[str, int] | None = None
+    wasted_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,6 @@ class Series:
         self.tok_s = array("d")
         self.proc_cpu = array("d")
         self.rss_mb = 0.0
-        self.heard: dict[str, str] = {}
         self._limits: Counter[tuple[str, str]] = Counter()
 
     def __repr__(self) -> str:
@@ -65,7 +67,6 @@ class Series:
 
     def take(self, periods: Iterable[Period]) -> None:
         for period in periods:
-            self.heard[period.run] = period.stamp
             self.times.append(moment(period.stamp).timestamp())
             self.cpu.append(period.cpu)
             self.tok_s.append(period.tok_s)
@@ -103,4 +104,10 @@ def period_of(fields: dict[str, Any]) -> Period:
         rss_mb=float(fields["rss_mb"] or 0.0),
         tok_s=float(fields["tok_s"] or 0.0),
         gates=gates,
+        retried=_counts(fields.get("retried")),
+        wasted_tokens=int(fields.get("wasted_tokens") or 0),
     )
+
+
+def _counts(said: dict[str, Any] | None) -> dict[str, int] | None:
+    return None if said is None else {str(cause): int(number) for cause, number in said.items()}

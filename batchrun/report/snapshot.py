@@ -29,7 +29,8 @@ class LastError:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """`stamp` is when it was written. Counts are of the whole job file, `retries` of this run."""
+    """`stamp` is when it was written. Counts are of the whole job file, `retries` of this run. `again` are those of the
+    failed that the next run asks again, None where the run did not say."""
 
     run: str
     stamp: str
@@ -50,6 +51,7 @@ class Snapshot:
     cost_usd: float | None
     last_error: LastError | None
     stopping: str | None
+    again: int | None = None
 
 
 def snapshot_of(fields: dict[str, Any]) -> Snapshot | None:
@@ -85,6 +87,7 @@ def snapshot_of(fields: dict[str, Any]) -> Snapshot | None:
             cost_usd=_number(fields.get("cost_usd")),
             last_error=_last_error(fields.get("last_error")),
             stopping=None if fields.get("ended") else fields.get("reason"),
+            again=None if fields.get("again") is None else int(fields["again"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         return None

@@ -12,36 +12,55 @@ from pathlib import Path
 from batchrun.errors import NoRunError
 from batchrun.journal.index import newest
 from batchrun.journal.lock import Holder, is_running, read_holder
-from batchrun.journal.runs import Run, read_runs
+from batchrun.journal.runs import Run, RunStart, read_runs
 from batchrun.journal.snapshot import read_snapshot
 from batchrun.journal.state import StateDir
 from batchrun.report.census import Census, Totals
+from batchrun.report.invocation import Place, reached, resume_command
+from batchrun.report.job_file import look_into
 from batchrun.report.lines import Lines
-from batchrun.report.night import Night, choose, tell
+from batchrun.report.night import Heard, Night, changed_items, choose, tell
 from batchrun.report.periods import read_periods
-from batchrun.report.plain import stamp
-from batchrun.report.resume import resume_command
+from batchrun.report.plain import moment, stamp
+from batchrun.report.program import program_name
 from batchrun.report.snapshot import snapshot_of
 from batchrun.report.standing import Sighting
 
-QUICK_BYTES = 8 << 20  # some 16,000 lines: a tenth of a second, so that `status` stays quick
+QUICK_BYTES = 8 << 20  # of the log some 16,000 lines: a tenth of a second, so that `status` stays quick
+_BLANK_BYTES = 4096  # a longer file is not read to find out that no job is in it
 NEVER = "9"  # sorts behind every stamp: no line is of such a night
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A state that holds something. `jobs` is its job file as it is reached from here, `holder` who works in it now."""
+    """A state that holds something. `jobs` is its job file as it is reached from `here`, `holder` who works in it
+    now."""
 
     state: StateDir
     jobs: Path
     runs: Sequence[Run]
     holder: Holder | None
+    here: Path
 
     @property
     def alive(self) -> str | None:
         """The run that is at work, None where none is."""
-        is_open = self.holder is not None and self.runs and self.runs[-1].end is None
+        is_open = self._is_holders() and self.runs[-1].end is None
         return self.runs[-1].start.run if is_open else None
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether somebody has the lock who has not begun a run yet: he is reading the job file."""
+        return self.holder is not None and not self._is_holders()
+
+    def _is_holders(self) -> bool:
+        """Whether the newest run is the holder's, and not that of somebody who was killed before."""
+        if self.holder is None or not self.runs:
+            return False
+        start, holder = self.runs[-1].start, self.holder
+        # In a container each run has the same pid.
+        is_later = moment(start.started) >= moment(holder.started)
+        return (start.pid, start.host) == (holder.pid, holder.host) and is_later
 
     @property
     def total(self) -> int | None:
@@ -56,10 +75,14 @@ class Source:
     @property
     def command(self) -> str:
         """What to type to go on."""
+        here = str(self.here)
+        jobs, state = reached(here, str(self.jobs)), reached(here, str(self.state.path))
+        is_beside = state == str(StateDir.for_jobs(Path(jobs)).path)
+        place = Place(here, jobs, None if is_beside else state, self.jobs.is_absolute(), program_name())
         if not self.runs:
-            return resume_command([], str(self.jobs), str(self.jobs))
-        newest_run = self.runs[-1].start
-        return resume_command(newest_run.args, newest_run.jobs, str(self.jobs))
+            return resume_command([], "", jobs, place)
+        start = self.runs[-1].start
+        return resume_command(start.args, start.cwd, start.jobs, place)
 
 
 def find_source(jobs: Path | None, state: Path | None, here: Path) -> Source:
@@ -72,7 +95,10 @@ def find_source(jobs: Path | None, state: Path | None, here: Path) -> Source:
     runs = read_runs(place)
     holder = read_holder(place)
     alive = holder if holder is not None and is_running(holder) else None
-    return Source(place, _jobs(jobs, place, runs, here), runs, alive)
+    if not runs and alive is None and not place.status.exists() and next(iter(Lines(place)), None) is None:
+        # A run that could not start has left no more than its headers.
+        raise NoRunError(_no_run(place, jobs))
+    return Source(place, _jobs(jobs, place, runs, here), runs, alive, here)
 
 
 def night_of(source: Source, length: timedelta, now: datetime) -> Night:
@@ -89,6 +115,9 @@ def night_of(source: Source, length: timedelta, now: datetime) -> Night:
         total=source.total,
         until=stamp(now),
         simulated=source.simulated,
+        file=look_into(source.jobs, source.runs[-1].start if source.runs else None),
+        changed=changed_items(source.runs),
+        is_starting=source.is_starting,
     )
 
 
@@ -97,7 +126,9 @@ def look_at(source: Source, now: datetime) -> Sighting:
     fields = read_snapshot(source.state)
     snapshot = snapshot_of(fields) if fields is not None else None
     log = source.state.checkpoint
-    is_quick = source.holder is None and log.exists() and log.stat().st_size <= QUICK_BYTES
+    has_no_run = source.holder is None or source.is_starting
+    is_quick = has_no_run and log.exists() and log.stat().st_size <= QUICK_BYTES
+    file = look_into(source.jobs, source.runs[-1].start if source.runs else None, QUICK_BYTES)
     return Sighting(
         jobs=str(source.jobs),
         command=source.command,
@@ -105,22 +136,28 @@ def look_at(source: Source, now: datetime) -> Sighting:
         holder=source.holder,
         alive=source.alive,
         snapshot=snapshot,
-        counted=_counted(source.state) if is_quick or snapshot is None else None,
+        counted=_counted(source.state, file.ids) if is_quick or snapshot is None else None,
         now=stamp(now),
+        file=file,
+        changed=changed_items(source.runs),
+        is_starting=source.is_starting,
     )
 
 
-def _counted(state: StateDir) -> Totals:
+def _counted(state: StateDir, ids: frozenset[str] | None) -> Totals:
     census = Census(since=NEVER)
     census.take(Lines(state))
+    if ids is not None:
+        census.keep_only(ids)
     return census.totals()
 
 
-def _heard(source: Source, since: str) -> dict[str, str]:
-    """When each run that has written no end was last heard of."""
+def _heard(source: Source, since: str) -> dict[str, Heard]:
+    """When each run was last heard of, and what it told then; not looked up where every run has told its end."""
     if all(run.end is not None for run in source.runs):
         return {}
-    return {period.run: period.stamp for period in read_periods(source.state.telemetry, since)}
+    periods = read_periods(source.state.telemetry, since)
+    return {period.run: Heard(period.stamp, period.retried, period.wasted_tokens) for period in periods}
 
 
 def _place(jobs: Path | None, state: Path | None, here: Path) -> StateDir:
@@ -130,7 +167,7 @@ def _place(jobs: Path | None, state: Path | None, here: Path) -> StateDir:
         return StateDir(jobs) if jobs.is_dir() else StateDir.for_jobs(jobs)
     found = newest(here)
     if found is None:
-        raise NoRunError("no run has been made on this machine; start one: batchrun run JOBS")
+        raise NoRunError(f"no run has been made on this machine; start one: {program_name()} run JOBS")
     return found
 
 
@@ -143,12 +180,27 @@ def _check_is_there(state: StateDir, jobs: Path | None) -> None:
         raise NoRunError(f"{state.path}: not permitted; look as the user who ran it") from exc
     if is_misspelt:
         raise NoRunError(f"{jobs}: there is no such job file, and no run of it ({state.path}); check the path")
-    named = "JOBS" if jobs is None else shlex.quote(str(jobs))
-    raise NoRunError(f"{state.path}: no run has been made here; start one: batchrun run {named}")
+    raise NoRunError(_no_run(state, jobs))
+
+
+def _no_run(state: StateDir, jobs: Path | None) -> str:
+    if jobs is not None and look_into(jobs, None, _BLANK_BYTES).ids == frozenset():
+        return f"{jobs}: the job file has no job, and no run has been made here yet; write a job a line, then run it"
+    named = "JOBS" if jobs is None or jobs.is_dir() else shlex.quote(str(jobs))
+    return f"{state.path}: no run has been made here yet; start one: {program_name()} run {named}"
 
 
 def _jobs(jobs: Path | None, state: StateDir, runs: Sequence[Run], here: Path) -> Path:
     if jobs is not None and not jobs.is_dir():
         return jobs
-    path = Path(runs[-1].start.jobs) if runs else state.path.with_suffix(".jsonl")
-    return path.relative_to(here) if path.is_relative_to(here) else path
+    path = Path(_ran(runs[-1].start)) if runs else here / state.path.with_suffix(".jsonl")
+    # From the root every path would be relative, and none would look like one.
+    is_near = here != Path("/") and path.is_relative_to(here)
+    return path.relative_to(here) if is_near else path
+
+
+def _ran(start: RunStart) -> str:
+    """The job file of a run, without the `..` that led to it."""
+    path = Path(start.jobs)
+    is_below = bool(start.cwd) and path.is_relative_to(start.cwd)
+    return reached(start.cwd, str(path.relative_to(start.cwd))) if is_below else start.jobs

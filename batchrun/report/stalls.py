@@ -9,7 +9,9 @@ from batchrun.report.census import NETWORK_CORES, PINNED_CORES, Loop
 from batchrun.report.examples import Example
 from batchrun.report.plain import counted, percent
 from batchrun.report.series import Limit
-from batchrun.report.words import PROVIDER_CAUSES, STREAM_CAUSES
+from batchrun.report.words import NO_CONNECTION, PROVIDER_CAUSES, STREAM_CAUSES
+
+UNKNOWN = "not known: a run of the night was killed before it told of its failed attempts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Flavour:
 def receive_side(loop: Loop | None, culprits: Sequence[Example]) -> Flavour:
     """Our own event loop had no time to read; the item that took the time is the one with the largest own CPU."""
     if loop is None:
-        return Flavour("receive_side", False, 0, {}, "nothing was measured")
+        return Flavour("receive_side", False, 0, {}, "nothing was measured: no item has finished")
     if not loop.pinned:
         words = f"not pinned: the event loop took {loop.p50:.2f} cores at the median, {loop.max:.2f} at most"
         if loop.network * 2 > loop.items:
@@ -43,26 +45,29 @@ def receive_side(loop: Loop | None, culprits: Sequence[Example]) -> Flavour:
     return Flavour("receive_side", True, loop.pinned, {}, words)
 
 
-def stream(retried: Mapping[str, int]) -> Flavour:
-    """The bytes stopped, broke, or were no answer."""
+def stream(retried: Mapping[str, int], *, is_known: bool = True) -> Flavour:
+    """No connection came about, or the bytes stopped, broke, or were no answer. `is_known`: `retried` is all."""
     causes = _only(retried, STREAM_CAUSES)
     number = sum(causes.values())
-    words = "no stream broke or went silent"
-    if number:
-        words = f"{counted(number, 'attempt')} broke or went silent: {listed(causes)}"
-    return Flavour("stream", bool(number), number, causes, words)
+    unopened = sum(_only(causes, NO_CONNECTION).values())
+    words = [f"could not connect: {counted(unopened, 'attempt')}"] if unopened else []
+    if number > unopened:
+        broken = {cause: many for cause, many in causes.items() if cause not in NO_CONNECTION}
+        words.append(f"{counted(number - unopened, 'attempt')} broke or went silent: {listed(broken)}")
+    told = _told("; ".join(words), "no stream broke or went silent", is_known=is_known)
+    return Flavour("stream", bool(number), number, causes, told)
 
 
-def provider(retried: Mapping[str, int], limits: Sequence[Limit]) -> Flavour:
-    """The provider answered, and its answer was to wait or that it cannot."""
+def provider(retried: Mapping[str, int], limits: Sequence[Limit], *, is_known: bool = True) -> Flavour:
+    """The provider answered, and its answer was to wait or that it cannot. `is_known`: `retried` is all."""
     causes = _only(retried, PROVIDER_CAUSES)
     number = sum(causes.values())
-    paused = max((limit.share for limit in limits if limit.limited_by == "rate_limit"), default=0.0)
-    words = "no rate limit and no server error"
-    if number:
-        words = f"{counted(number, 'attempt')} turned away: {listed(causes)}"
-    if paused:
-        words += f"; paused for {percent(paused)} of the time"
+    paused = [limit for limit in limits if limit.limited_by == "rate_limit"]
+    turned_away = f"{counted(number, 'attempt')} turned away: {listed(causes)}" if number else ""
+    words = _told(turned_away, "no rate limit and no server error", is_known=is_known)
+    for limit in paused:
+        named = f"{limit.backend} " if len({each.backend for each in limits}) > 1 else ""
+        words += f"; {named}paused for {percent(limit.share)} of the time"
     return Flavour("provider", bool(number or paused), number, causes, words)
 
 
@@ -70,6 +75,12 @@ def listed(causes: Mapping[str, int]) -> str:
     """Causes with their numbers, the most frequent first."""
     ordered = sorted(causes.items(), key=lambda cause: (-cause[1], cause[0]))
     return ", ".join(f"{cause} {number:,}" for cause, number in ordered)
+
+
+def _told(words: str, nothing: str, *, is_known: bool) -> str:
+    if is_known:
+        return words or nothing
+    return f"at least {words}" if words else UNKNOWN
 
 
 def _only(retried: Mapping[str, int], causes: frozenset[str]) -> dict[str, int]:

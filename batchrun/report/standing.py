@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from batchrun.journal.lock import Holder
 from batchrun.journal.runs import Run
 from batchrun.report.census import Totals
-from batchrun.report.night import NightRun, tell
+from batchrun.report.job_file import UNREAD, JobFileNow
+from batchrun.report.night import Heard, NightRun, tell
 from batchrun.report.plain import moment
-from batchrun.report.resume import Resume, next_step
+from batchrun.report.resume import Position, Resume, next_step
 from batchrun.report.snapshot import GateView, LastError, Snapshot
 
 STALE_SECONDS = 30.0  # a run writes every few seconds; one that has been quiet for so long is suspended or stuck
@@ -37,8 +38,9 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`live` is None where no run is at work; `last` is the newest run. `totals` and `pending` are None where nobody
-    can tell; `counted_at` is when the totals were true."""
+    """`live` is None where no run is at work; `last` is the newest run, which is the one before while another one
+    `is_starting`. `totals` and `pending` are None where nobody can tell; `counted_at` is when the totals were true.
+    `changed` are finished items whose line asks something else now, as far as the newest run counted them."""
 
     jobs: str
     holder: Holder | None
@@ -53,6 +55,8 @@ class Standing:
     last_error: LastError | None
     resume: Resume
     simulated: bool
+    is_starting: bool
+    changed: int
 
     @property
     def is_running(self) -> bool:
@@ -72,14 +76,19 @@ class Sighting:
     snapshot: Snapshot | None
     counted: Totals | None
     now: str
+    file: JobFileNow = UNREAD
+    changed: int = 0
+    is_starting: bool = False
 
 
 def standing(seen: Sighting) -> Standing:
     """Put together what the files say."""
     snapshot, counted = seen.snapshot, seen.counted
-    heard = {snapshot.run: snapshot.stamp} if snapshot else {}
+    heard = {snapshot.run: Heard(snapshot.stamp)} if snapshot else {}
     last = tell(seen.runs[-1], heard, seen.alive, seen.now) if seen.runs else None
     total = last.total if last else snapshot.total if snapshot else None
+    if counted and seen.file.ids is not None:
+        total = len(seen.file.ids)
     totals = counted or (_totals(snapshot) if snapshot else None)
     pending = None if total is None or totals is None else max(total - totals.finished, 0)
     return Standing(
@@ -96,25 +105,30 @@ def standing(seen: Sighting) -> Standing:
         last_error=snapshot.last_error if snapshot else None,
         resume=_resume(seen, last, totals, pending),
         simulated=bool(seen.runs) and seen.runs[-1].start.simulated,
+        is_starting=seen.is_starting,
+        changed=seen.changed,
     )
 
 
 def _totals(snapshot: Snapshot) -> Totals:
-    return Totals(snapshot.done, snapshot.incomplete, snapshot.refused, snapshot.failed)
+    return Totals(snapshot.done, snapshot.incomplete, snapshot.refused, snapshot.failed, snapshot.again or 0)
 
 
 def _resume(seen: Sighting, last: NightRun | None, totals: Totals | None, pending: int | None) -> Resume:
     if totals is None:
         totals, pending = Totals(), None
-    step = next_step(
-        seen.command,
-        is_running=seen.holder is not None,
-        exit_code=last.exit_code if last else None,
+    at = Position(
         totals=totals,
         pending=pending,
+        exit_code=last.exit_code if last else None,
+        is_running=seen.holder is not None,
+        is_starting=seen.is_starting,
+        is_changed=seen.file.is_changed,
     )
-    if step.command is None and totals.failed and not seen.counted and not seen.holder:
-        # A snapshot does not say which failures are final; the command does no harm where all of them are.
+    step = next_step(seen.command, at)
+    has_told = bool(seen.counted) or (seen.snapshot is not None and seen.snapshot.again is not None)
+    if step.command is None and totals.failed and not has_told and not seen.holder:
+        # An older run's snapshot does not say which failures are final; the command does no harm where all of them are.
         return Resume(seen.command, "asks again those that failed for reasons that pass")
     return step
 

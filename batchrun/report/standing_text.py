@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta, tzinfo
 
-from batchrun.report.ending_text import resume_page, run_words
+from batchrun.report.ending_text import changed_words, resume_page, run_words
 from batchrun.report.page import Block, Page, Row, Tone, Words, row
-from batchrun.report.plain import clock, count, dollars, duration, moment, percent, rate, shorten
+from batchrun.report.plain import clock, count, counted, dollars, duration, moment, percent, rate, shorten
+from batchrun.report.snapshot import GateView
 from batchrun.report.standing import STALE_SECONDS, Live, Standing
-from batchrun.report.words import limit_word
+from batchrun.report.words import STOPPING, limit_word
 
 BAR_WIDTH = 30
 
 
 def status_page(standing: Standing, zone: tzinfo | None = None, bar_marks: str = "") -> Page:
     """`zone` None is this machine's; `bar_marks` are those of an empty and of a full bar, none for no bar."""
-    rows = [*_count_rows(standing, bar_marks), *_live_rows(standing, zone), *_trouble_rows(standing, zone)]
+    rows = [*_before_rows(standing), *_count_rows(standing, bar_marks)]
+    rows += [*_live_rows(standing, zone), *_trouble_rows(standing, zone)]
     page: Page = [_headline(standing, zone)]
     if rows:
         page.append(Block("", tuple(rows)))
@@ -41,14 +43,24 @@ def _headline(standing: Standing, zone: tzinfo | None) -> Words:
     if standing.live is not None:
         holder = standing.holder
         assert holder is not None
+        who = f"(pid {holder.pid} on {holder.host})"
+        if standing.is_starting:
+            since = moment(holder.started)
+            return Words(f"{where}: a run is just starting, since {clock(since, now, zone)} {who}", Tone.GOOD)
         since = moment(last.started if last else holder.started)
         age = duration((now - since).total_seconds())
-        text = f"{where}: running for {age}, since {clock(since, now, zone)} (pid {holder.pid} on {holder.host})"
-        return Words(text, Tone.GOOD)
+        return Words(f"{where}: running for {age}, since {clock(since, now, zone)} {who}", Tone.GOOD)
     if last is None:
         return Words(f"{where}: no run is at work", Tone.WARN)
     how = run_words(last)
     return Words(f"{where}: not running since {clock(moment(last.until), now, zone)}: {how.text}", how.tone)
+
+
+def _before_rows(standing: Standing) -> list[Row]:
+    if not standing.is_starting or standing.last is None:
+        return []
+    how = run_words(standing.last)
+    return [row("run before", how.text, how.tone)]
 
 
 def _count_rows(standing: Standing, bar_marks: str) -> list[Row]:
@@ -65,7 +77,10 @@ def _count_rows(standing: Standing, bar_marks: str) -> list[Row]:
     rows = [row("finished", f"{_bar(share, bar_marks)}{count(totals.finished)} of {count(total)} ({percent(share)})")]
     rows.append(row("", ", ".join(parts), tone))
     if standing.pending is not None:
-        rows.append(row("pending", f"{count(standing.pending)}{_in_flight(standing.live)}"))
+        again = f"; {count(totals.again)} of the failed to be asked again" if totals.again else ""
+        rows.append(row("pending", f"{count(standing.pending)}{_in_flight(standing.live)}{again}"))
+    if standing.changed:
+        rows.append(row("job file", changed_words(standing.changed), Tone.WARN))
     return rows
 
 
@@ -87,16 +102,13 @@ def _live_rows(standing: Standing, zone: tzinfo | None) -> list[Row]:
     live = standing.live
     if live is None:
         return []
-    rows = [
-        row(name, f"{gate.in_flight} of {gate.slots} slots taken; limited by {_why(gate.limited_by, gate.reason)}")
-        for name, gate in live.gates.items()
-    ]
+    rows = [row(name, _gate(gate, is_stopping=bool(live.stopping))) for name, gate in live.gates.items()]
     pace = [f"{rate(live.tok_s)} tokens/s"] if live.tok_s is not None else []
     pace += [f"host CPU {live.cpu:.0f} %"] if live.cpu is not None else []
-    pace += [f"{count(live.retries)} failed attempts"] if live.retries else []
+    pace += [f"{counted(live.retries, 'failed attempt')}"] if live.retries else []
     pace += [dollars(standing.cost_usd)] if standing.cost_usd is not None else []
     rows += [row("pace", ", ".join(pace))] if pace else []
-    if live.eta_s is not None:
+    if live.eta_s is not None and not live.stopping:
         now = moment(standing.now)
         end = clock(now + timedelta(seconds=live.eta_s), now, zone)
         rows.append(row("time left", f"about {duration(live.eta_s)}, until {end}"))
@@ -105,8 +117,13 @@ def _live_rows(standing: Standing, zone: tzinfo | None) -> list[Row]:
     return rows
 
 
-def _why(limited_by: str, reason: str) -> str:
-    return f"{limit_word(limited_by)}: {reason}" if reason else limit_word(limited_by)
+def _gate(gate: GateView, *, is_stopping: bool) -> str:
+    taken = f"{gate.in_flight} of {gate.slots} slots taken"
+    if is_stopping or gate.limited_by == STOPPING:
+        return f"{taken}; limited by {limit_word(STOPPING)}"
+    # Of a pause the word says all.
+    why = f": {gate.reason}" if gate.reason and gate.limited_by != "paused" else ""
+    return f"{taken}; limited by {limit_word(gate.limited_by)}{why}"
 
 
 def _trouble_rows(standing: Standing, zone: tzinfo | None) -> list[Row]:

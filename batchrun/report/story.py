@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -11,31 +11,28 @@ from typing import Any
 import orjson
 
 from batchrun.errors import JobFileUnreadable, JournalError, NoRunError
-from batchrun.jobs.line import BOM
-from batchrun.jobs.reader import open_jobs
+from batchrun.jobs.job import Job, RequestFlags
+from batchrun.jobs.line import BadJobLine, parse_line
 from batchrun.journal.finished import outranks
 from batchrun.journal.reader import read_result
 from batchrun.journal.record import BadLine, Checkpoint, parse_checkpoint, to_json
 from batchrun.journal.scan import scan
 from batchrun.journal.state import StateDir
 from batchrun.report.closest import closest
+from batchrun.report.invocation import request_flags
+from batchrun.report.job_file import JobLine, job_lines
 from batchrun.report.source import Source
 
 PENDING = "pending"
-
-
-@dataclass(frozen=True, slots=True)
-class JobLine:
-    """A line of the job file as it stands there: what batchrun's defaults or flags added is not in it."""
-
-    number: int
-    fields: dict[str, Any]
+NO_FLAGS = RequestFlags()
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
     """`job` is None where the job file has no such line (any more); `record` and `answer` are None while it is pending.
-    `superseded` are records that count no longer. `remarks` tell what could not be read."""
+    `superseded` are records that count no longer. `is_removed` tells that the job file was read and has no such line;
+    `is_other_request` that the record is of another request than the line makes now. `why_pending` is what the newest
+    run said of the item's model. `remarks` tell what could not be read."""
 
     id: str
     jobs: str
@@ -46,14 +43,20 @@ class Story:
     is_running: bool
     command: str
     remarks: tuple[str, ...]
+    is_removed: bool = False
+    is_other_request: bool = False
+    why_pending: str | None = None
 
     @property
     def status(self) -> str:
         return PENDING if self.record is None else str(self.record.status)
 
 
-def find_story(source: Source, id: str) -> Story:
-    """Everything about `id`. Raises NoRunError, with the ids that may have been meant, where nobody knows it."""
+def find_story(source: Source, id: str, flags: RequestFlags = NO_FLAGS) -> Story:
+    """Everything about `id`. Raises NoRunError, with the ids that may have been meant, where nobody knows it.
+
+    `flags` are what the next run gives to lines that say nothing themselves.
+    """
     remarks: list[str] = []
     records = list(_records(source.state, id))
     job = _job(source.jobs, id, remarks)
@@ -69,8 +72,37 @@ def find_story(source: Source, id: str) -> Story:
         superseded=tuple(other for other in records if other is not record),
         is_running=source.holder is not None,
         command=source.command,
+        is_removed=job is None and not remarks,
+        is_other_request=job is not None and record is not None and _is_other(job, record, source, flags),
+        why_pending=_why_pending(job, source, flags) if job is not None and record is None else None,
         remarks=tuple(remarks),
     )
+
+
+def _is_other(job: JobLine, record: Checkpoint, source: Source, flags: RequestFlags) -> bool:
+    """Whether the line asks something else than was answered. A line that says nothing of model or max_tokens is the
+    same under any flags that one of the runs may have been given."""
+    given = {flags, NO_FLAGS, *(request_flags(run.start.args) for run in source.runs)}
+    given |= {replace(each, model=record.model) for each in given}
+    asked = [_as_job(job, each) for each in given]
+    return None not in asked and all(each is not None and each.request != record.request for each in asked)
+
+
+def _why_pending(job: JobLine, source: Source, flags: RequestFlags) -> str | None:
+    end = source.runs[-1].end if source.runs else None
+    asked = _as_job(job, flags)
+    if end is None or asked is None:
+        return None
+    return end.reason if f"unknown model {asked.model}:" in end.reason else None
+
+
+def _as_job(line: JobLine, flags: RequestFlags) -> Job | None:
+    """What a run would make of the line; None where it is at fault."""
+    named = frozenset({flags.backend, str(line.fields.get("backend"))})
+    try:
+        return parse_line(orjson.dumps(line.fields), line.number, flags, named)
+    except (BadJobLine, TypeError):
+        return None
 
 
 def _records(state: StateDir, id: str) -> Iterator[Checkpoint]:
@@ -86,7 +118,7 @@ def _records(state: StateDir, id: str) -> Iterator[Checkpoint]:
 
 def _job(jobs: Path, id: str, remarks: list[str]) -> JobLine | None:
     try:
-        return next((line for line in _job_lines(jobs) if line.fields.get("id") == id), None)
+        return next((line for line in job_lines(jobs) if line.fields.get("id") == id), None)
     except JobFileUnreadable as exc:
         remarks.append(str(exc))
         return None
@@ -105,19 +137,7 @@ def _answer(state: StateDir, record: Checkpoint | None, remarks: list[str]) -> d
 def _unknown(source: Source, id: str, remarks: list[str]) -> str:
     if remarks:
         return f"no item {id!r} has finished, and {remarks[0]}"
-    ids = (line.fields.get("id") for line in _job_lines(source.jobs))
+    ids = (line.fields.get("id") for line in job_lines(source.jobs))
     alike = closest(id, (known for known in ids if isinstance(known, str)))
     hint = f"; did you mean {' or '.join(alike)}?" if alike else "; check the spelling"
     return f"{source.jobs} has no item {id!r}{hint}"
-
-
-def _job_lines(jobs: Path) -> Iterator[JobLine]:
-    """The lines that are objects. Not checked as a run checks them: to see one item no other has to be right."""
-    with open_jobs(jobs) as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                fields = orjson.loads(line.removeprefix(BOM) if number == 1 else line)
-            except ValueError:
-                continue
-            if isinstance(fields, dict):
-                yield JobLine(number, fields)

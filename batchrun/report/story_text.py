@@ -10,17 +10,20 @@ import orjson
 
 from batchrun.journal.record import Checkpoint
 from batchrun.outcome import Status
+from batchrun.report.job_file import JobLine
 from batchrun.report.page import Block, Command, Page, Prose, Row, Tone, Words, row
 from batchrun.report.plain import clock, count, counted, dollars, duration, moment, rate
 from batchrun.report.stalls import listed
-from batchrun.report.story import JobLine, Story
+from batchrun.report.story import Story
 
 _TONES = {Status.DONE: Tone.GOOD, Status.FAILED: Tone.BAD}
 
 
 def story_page(story: Story, now: str, zone: tzinfo | None = None) -> Page:
     """`zone` None is this machine's."""
-    page: Page = [_headline(story)]
+    page: Page = [_headline(story), *_against_the_job_file(story)]
+    if story.why_pending is not None:
+        page.append(Block("", (row("why", story.why_pending, Tone.WARN),)))
     if story.record is not None:
         page.append(Block("", tuple(_numbers(story.record, now, zone))))
     if story.superseded:
@@ -34,13 +37,25 @@ def story_page(story: Story, now: str, zone: tzinfo | None = None) -> Page:
     return page
 
 
+def _against_the_job_file(story: Story) -> Page:
+    """Where the record and the job file no longer go together."""
+    if story.is_removed:
+        return [Words(f"Its line is no longer in the job file ({story.jobs}).", Tone.WARN)]
+    if story.record is None or not story.is_other_request:
+        return []
+    if story.record.status is Status.FAILED:
+        return [Words("Its line in the job file has changed since: the next run asks it.", Tone.WARN)]
+    told = "This answer belongs to another request: its line in the job file has changed since. The next run keeps the"
+    return [Words(f"{told} answer; to ask what stands there now, give the line a new id.", Tone.WARN)]
+
+
 def _headline(story: Story) -> Words:
     record = story.record
     if record is None:
         return Words(f"{story.id}: pending" + ("; a run is at work" if story.is_running else ""), Tone.WARN)
     why = (record.error or {}).get("cause") or record.stop_reason
     text = f"{story.id}: {record.status}" + (f" ({why})" if why else "")
-    if record.status is Status.FAILED:
+    if record.status is Status.FAILED and not (story.is_removed or story.is_other_request):
         text += "; it will not be asked again" if record.final else "; the next run asks it again"
     return Words(text, _TONES.get(record.status, Tone.WARN))
 

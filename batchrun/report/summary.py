@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from batchrun.report.census import Census, Loop, Totals
 from batchrun.report.lines import Line
 from batchrun.report.look import LookAt, items_to_look_at
 from batchrun.report.night import Night
-from batchrun.report.resume import Resume, next_step
+from batchrun.report.resume import Position, Resume, next_step
 from batchrun.report.series import Limit, Period, Series
 from batchrun.report.spread import Spread
 from batchrun.report.stalls import Flavour, provider, receive_side, stream
@@ -30,11 +31,14 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """Attempts that failed, by cause; and how many items had any."""
+    """Attempts that failed, by cause, whatever became of their items; `in_finished` of them in the `items` that have
+    finished. `is_known` is False where a run of the night did not tell of its own: then there may be more."""
 
     attempts: int
+    in_finished: int
     items: int
     causes: Mapping[str, int]
+    is_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +67,23 @@ class Cost:
 @dataclass(frozen=True, slots=True)
 class Summary:
     """A night. `totals` is the whole job file as it stands, `tonight` what finished during the night; causes and
-    examples tell of all that stands, everything after them of the night."""
+    examples tell of all that stands, everything after them of the night. `gone` items finished once and are no longer
+    in the job file: nothing counts them but the sums of the night. `wall` is of the attempts that answered, `elapsed`
+    of the same items with retries and waiting."""
 
     night: Night
+    total: int | None
     totals: Totals
     tonight: Totals
     pending: int | None
+    gone: int
     causes: tuple[Kind, ...]
     others: tuple[Kind, ...]
     retries: Retries
     tokens: Tokens
     cost: Cost
     wall: Spread | None
+    elapsed: Spread | None
     ttft: Spread | None
     tok_s: Spread | None
     loop: Loop | None
@@ -90,37 +99,65 @@ def summarise(night: Night, lines: Iterable[Line], periods: Iterable[Period]) ->
     census, series = Census(night.since), Series()
     census.take(lines)
     series.take(periods)
-    totals, limits, loop = census.totals(), series.limits(), census.loop()
-    pending = None if night.total is None else max(night.total - totals.finished, 0)
+    ids = night.file.ids
+    gone = 0 if ids is None else census.keep_only(ids)
+    totals, limits, loop, retries = census.totals(), series.limits(), census.loop(), _retries(census, night)
+    total = night.total if ids is None else len(ids)
+    pending = None if total is None else max(total - totals.finished, 0)
     return Summary(
         night=night,
+        total=total,
         totals=totals,
         tonight=census.night(),
         pending=pending,
+        gone=gone,
         causes=tuple(_kind(census, cause, number) for cause, number in census.causes().most_common()),
         others=_others(census, totals),
-        retries=Retries(census.retried.total(), census.retried_items, dict(census.retried)),
+        retries=retries,
         tokens=_tokens(census, night),
         cost=Cost(census.cost_usd if census.priced else None, census.priced, census.unpriced),
         wall=census.wall(),
+        elapsed=census.elapsed(),
         ttft=census.ttft(),
         tok_s=census.tok_s(),
         loop=loop,
         flavours=(
             receive_side(loop, census.culprits.best(EXAMPLES, census.counts)),
-            stream(census.retried),
-            provider(census.retried, limits),
+            stream(retries.causes, is_known=retries.is_known),
+            provider(retries.causes, limits, is_known=retries.is_known),
         ),
         limits=tuple(limits),
         series=series,
         look_at=tuple(items_to_look_at(census)),
-        resume=next_step(
-            night.command,
-            is_running=night.is_running,
-            exit_code=night.runs[-1].exit_code if night.runs else None,
-            totals=totals,
-            pending=pending,
-        ),
+        resume=_resume(night, totals, pending),
+    )
+
+
+def _resume(night: Night, totals: Totals, pending: int | None) -> Resume:
+    at = Position(
+        totals=totals,
+        pending=pending,
+        exit_code=night.runs[-1].exit_code if night.runs else None,
+        is_running=night.is_running,
+        is_starting=night.is_starting,
+        is_changed=night.file.is_changed,
+    )
+    return next_step(night.command, at)
+
+
+def _retries(census: Census, night: Night) -> Retries:
+    """What the runs told: an item that has not finished has no record of its own. Where a run told less than the
+    records of its items do (it was killed, or is an older version's), theirs count."""
+    told: Counter[str] = Counter()
+    for run in night.runs:
+        told.update(run.retried or {})
+    causes = told | census.retried
+    return Retries(
+        attempts=causes.total(),
+        in_finished=census.retried.total(),
+        items=census.retried_items,
+        causes=dict(causes),
+        is_known=all(run.retried is not None for run in night.runs),
     )
 
 
@@ -137,4 +174,5 @@ def _others(census: Census, totals: Totals) -> tuple[Kind, ...]:
 
 def _tokens(census: Census, night: Night) -> Tokens:
     per_second = census.tokens / night.seconds if night.seconds else 0.0
-    return Tokens(census.tokens, census.wasted_tokens, per_second)
+    wasted = max(sum(run.wasted_tokens for run in night.runs), census.wasted_tokens)
+    return Tokens(census.tokens, wasted, per_second)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import tzinfo
 
-from batchrun.report.ending_text import resume_page, run_words
+from batchrun.report.ending_text import changed_words, resume_page, run_words
 from batchrun.report.headline import headline
 from batchrun.report.page import Block, Page, Row, Tone, Words, row
 from batchrun.report.plain import clock, count, counted, dollars, duration, moment, percent, rate, shorten
 from batchrun.report.sparkline import BLOCKS, downsample, sparkline
 from batchrun.report.spread import Spread
 from batchrun.report.stalls import listed
-from batchrun.report.summary import Kind, Summary
+from batchrun.report.summary import Kind, Retries, Summary
 from batchrun.report.words import limit_word
 
 RUNS_SHOWN = 5
@@ -24,22 +24,25 @@ _FLAVOURS = {"receive_side": "our side", "stream": "the stream", "provider": "th
 
 def report_page(summary: Summary, width: int, zone: tzinfo | None = None, marks: str = BLOCKS) -> Page:
     """`zone` None is this machine's; `marks` are those of the sparklines."""
-    page: Page = [Words(headline(summary), _headline_tone(summary)), _runs(summary, zone)]
+    page: Page = [Words(headline(summary), _headline_tone(summary)), _runs(summary, zone), *_job_file(summary)]
     if summary.causes:
         page.append(_causes(summary))
     if summary.others:
         page.append(Block("Answered in part, or refused", tuple(_kind_row(kind) for kind in summary.others)))
+    has_asked = bool(summary.tonight.finished or summary.retries.attempts)
     if summary.tonight.finished:
-        page += [_speed(summary), _retries(summary)]
+        page.append(_speed(summary))
+    if has_asked:
+        page.append(_retries(summary))
     if summary.series.times:
         page += [_load(summary, width, zone, marks), _limits(summary)]
-    if summary.tonight.finished:
+    if has_asked or (summary.night.runs and not summary.retries.is_known):
         flavours = summary.flavours
         rows = tuple(row(_FLAVOURS[f.name], f.words, Tone.WARN if f.happened else Tone.PLAIN) for f in flavours)
         page.append(Block("Did it stall?", rows))
     if summary.look_at:
         look = tuple((Words(shorten(at.id, ID_WIDTH)), Words(at.reason)) for at in summary.look_at[:LOOK_SHOWN])
-        page.append(Block("Items to look at (batchrun show ID)", look))
+        page.append(Block("Items to look at (`show ID` tells more)", look))
     return page + resume_page(summary.resume.command, summary.resume.why)
 
 
@@ -68,6 +71,18 @@ def _runs(summary: Summary, zone: tzinfo | None) -> Block:
     return Block(title, rows, numeric=frozenset({1}))
 
 
+def _job_file(summary: Summary) -> Page:
+    rows = []
+    if summary.night.file.is_changed:
+        rows.append(row("file", "changed since the last run", Tone.WARN))
+    if summary.night.changed:
+        rows.append(row("requests", changed_words(summary.night.changed), Tone.WARN))
+    if summary.gone:
+        left = f"{counted(summary.gone, 'finished item')} no longer in it: not counted, the answers are kept"
+        rows.append(row("removed", left))
+    return [Block("Job file", tuple(rows))] if rows else []
+
+
 def _causes(summary: Summary) -> Block:
     again = f"; {count(summary.totals.again)} to be asked again" if summary.totals.again else ""
     return Block(f"Failed: {count(summary.totals.failed)}{again}", tuple(_kind_row(kind) for kind in summary.causes))
@@ -82,7 +97,8 @@ def _kind_row(kind: Kind) -> Row:
 
 def _speed(summary: Summary) -> Block:
     rows = [
-        _spread_row("whole answer", summary.wall, duration),
+        _spread_row("the attempt that answered", summary.wall, duration),
+        _spread_row("with retries and waiting", summary.elapsed, duration),
         _spread_row("first token", summary.ttft, duration),
         _spread_row("tokens a second", summary.tok_s, rate),
     ]
@@ -102,14 +118,24 @@ def _spread_row(label: str, figures: Spread | None, say: Callable[[float], str])
 
 def _retries(summary: Summary) -> Block:
     retries, tokens = summary.retries, summary.tokens
-    failed = "none"
+    failed = "none" if retries.is_known else "not known"
     if retries.attempts:
-        items = counted(retries.items, "item")
-        failed = f"{count(retries.attempts)} in {items}: {listed(retries.causes)}"
+        least = "" if retries.is_known else "at least "
+        failed = f"{least}{count(retries.attempts)}{_in_items(retries)}: {listed(retries.causes)}"
     spent = f"{count(tokens.answers)} answered"
     if tokens.wasted:
         spent += f", {count(tokens.wasted)} wasted on failed attempts ({percent(tokens.wasted_share)})"
     return Block("Retries and waste", (row("failed attempts", failed), row("tokens", f"{spent}; {_cost(summary)}")))
+
+
+def _in_items(retries: Retries) -> str:
+    """Where the attempts failed, as far as items that have finished tell."""
+    items = counted(retries.items, "finished item")
+    if retries.in_finished == retries.attempts:
+        return f" in {items}"
+    return (
+        f", {count(retries.in_finished)} of them in {items}" if retries.items else ", none of them in a finished item"
+    )
 
 
 def _cost(summary: Summary) -> str:
@@ -136,12 +162,9 @@ def _load(summary: Summary, width: int, zone: tzinfo | None, marks: str) -> Bloc
 
 def _limits(summary: Summary) -> Block:
     series = summary.series
-    shares = ", ".join(_limit(summary, place) for place in range(len(summary.limits)))
+    gates: dict[str, list[str]] = {}
+    for limit in summary.limits:
+        gates.setdefault(limit.backend, []).append(f"{limit_word(limit.limited_by)} {percent(limit.share)}")
+    slots = [row(name if len(gates) > 1 else "the slots", ", ".join(shares)) for name, shares in gates.items()]
     own = f"{sum(series.proc_cpu) / len(series.proc_cpu):.0f} % of one core, {series.rss_mb:.0f} MB at most"
-    return Block("What limited", (row("the slots", shares), row("batchrun took", own)))
-
-
-def _limit(summary: Summary, place: int) -> str:
-    limit = summary.limits[place]
-    many = len({limit.backend for limit in summary.limits}) > 1
-    return f"{limit.backend + ': ' if many else ''}{limit_word(limit.limited_by)} {percent(limit.share)}"
+    return Block("What limited", (*slots, row("batchrun took", own)))

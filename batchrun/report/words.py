@@ -21,8 +21,10 @@ STREAM_CAUSES = frozenset(
         Cause.PROTOCOL,
     }
 )
+NO_CONNECTION = frozenset({Cause.CONNECT})  # those of them in which no stream was ever open
 PROVIDER_CAUSES = frozenset({Cause.RATE_LIMITED, Cause.OVERLOADED, Cause.SERVER_ERROR, Cause.QUOTA})
 
+STOPPING = "stopping"
 LIMITS = {
     "cpu": "the CPU target",
     "max_slots": "--max-slots",
@@ -30,6 +32,7 @@ LIMITS = {
     "rate_limit": "the provider's rate limit",
     "paused": "`batchrun tune --pause`",
     "ramp": "nothing (still growing)",
+    STOPPING: "the stop that was asked for",
 }
 
 # What has to be done before the command to go on can help.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from batchrun.errors import BatchrunError
+from batchrun.errors import BatchrunError, ConfigError, UsageError
 from batchrun.simulator.request_log import RequestLog
 from batchrun.simulator.scenario import NAMED, Scenario
 from batchrun.simulator.server import HOST, serve
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asyncio.run(serving)
         log.close()
     except BatchrunError as exc:
-        sys.stderr.write(f"batchrun.simulator: {exc}\n")
+        sys.stderr.write(f"batchrun: {exc}\n")
         return int(exc.exit_code)
     return 0
 
@@ -51,9 +51,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _scenario(options: argparse.Namespace) -> Scenario:
     given = {name: getattr(options, name) for name in ("seed", "ttft", "tokens_per_second")}
-    return replace(
-        Scenario.load(options.scenario), **{name: value for name, value in given.items() if value is not None}
-    )
+    try:
+        return replace(
+            Scenario.load(options.scenario), **{name: value for name, value in given.items() if value is not None}
+        )
+    except ConfigError as exc:
+        raise (ConfigError if Path(options.scenario).is_file() else UsageError)(str(exc)) from exc
 
 
 def _announce(port: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import resource
@@ -50,7 +51,7 @@ async def serve(
     try:
         server = await loop.create_server(lambda: Connection(service, pacer, connections), HOST, port, backlog=_BACKLOG)
     except (OSError, OverflowError) as exc:
-        raise ConfigError(f"port {port} of {HOST} cannot be had ({exc}): choose another, or 0 for a free one") from exc
+        raise ConfigError(f"port {port} {_refusal(exc)}; choose another, or 0 for a free one") from exc
     if is_tied_to_stdin:
         _watch_stdin(loop, stop)
     gc.freeze()
@@ -61,6 +62,13 @@ async def serve(
     for connection in list(connections):
         connection.stop()
     await asyncio.sleep(0)  # lets the connections say their last words to the log
+
+
+def _refusal(exc: OSError | OverflowError) -> str:
+    if isinstance(exc, OverflowError):
+        return "is none: they end at 65535"
+    told = {errno.EADDRINUSE: f"is in use on {HOST}", errno.EACCES: "is the administrator's alone"}
+    return told.get(exc.errno or 0) or f"of {HOST} cannot be had ({exc.strerror})"
 
 
 def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

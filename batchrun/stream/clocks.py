@@ -28,6 +28,10 @@ class ClockLimits:
         """The limits for an attempt that `count` silent attempts of the same item went before."""
         return replace(self, idle=min(self.idle * IDLE_GROWTH**count, self.stall))
 
+    def for_document(self) -> ClockLimits:
+        """The limits for an answer that comes in one piece: nothing can be heard of it before it is whole."""
+        return replace(self, first_byte=self.total, idle=self.total, stall=self.total)
+
 
 class Clocks:
     """The state of the clocks of one attempt. All times are seconds of one monotonic clock."""

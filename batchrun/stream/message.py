@@ -183,10 +183,11 @@ class MessageFold:
         fields = _mapping(event, "content_block")
         self._blocks.append(_Block(fields))
         text = fields.get("text")
-        if isinstance(text, str) and text:
-            self._grow(text)
-            self.last_text = text
-        return Kind.META
+        if not isinstance(text, str) or not text:
+            return Kind.META
+        self._grow(text)
+        self.last_text = text
+        return Kind.CONTENT
 
     def _delta(self, event: dict[str, Any]) -> Kind:
         self._require_running()

@@ -32,9 +32,6 @@ class Watch:
         when, cause = self.clocks.deadline()
         return f"<Watch {cause} in {when - self._loop.time():.1f} s>"
 
-    def now(self) -> float:
-        return self._loop.time()
-
     async def __aenter__(self) -> Self:
         await self._timeout.__aenter__()
         self._arm()

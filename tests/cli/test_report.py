@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
+import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
-from tests.cli.program import batchrun
+from batchrun.cli.run import run
+from batchrun.report.invocation import FLAGS, PATHS
+from tests.cli.program import PROGRAM, batchrun, prompts, write_jobs
 from tests.report.nights import StateWriter, outcome, rough_night
 
 BEGAN = timedelta(hours=5)
@@ -81,10 +86,42 @@ def test_damage_is_told_on_stderr_and_the_rest_is_told_all_the_same(tmp_path: Pa
 
 def test_no_run_is_exit_66_with_what_to_do(tmp_path: Path) -> None:
     """One line on stderr, nothing on stdout."""
-    tmp_path.joinpath("jobs.jsonl").write_text("")
+    write_jobs(tmp_path / "jobs.jsonl", prompts(1))
+    program = shlex.quote(str(PROGRAM))
     for command in ("report", "status"):
         done = batchrun(command, "jobs.jsonl", cwd=tmp_path)
         assert (done.returncode, done.stdout) == (66, "")
         assert done.stderr == (
-            "batchrun: jobs.batchrun: no run has been made here; start one: batchrun run jobs.jsonl\n"
+            f"batchrun: jobs.batchrun: no run has been made here yet; start one: {program} run jobs.jsonl\n"
         )
+
+
+def test_an_outage_is_told(tmp_path: Path) -> None:
+    """Nothing was answered; what was met is told all the same."""
+    jobs = write_jobs(tmp_path / "jobs.jsonl", prompts(2))
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))  # taken, and nobody listens
+        url = f"http://127.0.0.1:{unheard.getsockname()[1]}"
+        words = ("run", jobs.name, "--base-url", url, "--give-up", "500ms", "--period", "200ms")
+        assert batchrun(*words, cwd=tmp_path, env={"ANTHROPIC_API_KEY": "sk-ant-test"}).returncode == 75
+    facts = json.loads(batchrun("report", jobs.name, "--json", cwd=tmp_path).stdout)
+    assert (facts["retries"]["is_known"], facts["retries"]["items"]) == (True, 0)
+    assert facts["flavours"]["stream"]["causes"] == {"connect": facts["retries"]["attempts"]}
+    assert facts["flavours"]["stream"]["words"].startswith("could not connect: ")
+
+
+def test_a_run_that_could_not_start_is_no_run(tmp_path: Path) -> None:
+    """It left a state with nothing in it but the headers of its files."""
+    writer = StateWriter(tmp_path / "jobs.jsonl")
+    writer.job_file(["a"])
+    done = batchrun("report", "jobs.jsonl", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (66, "")
+    assert "no run has been made here yet" in done.stderr
+
+
+def test_every_option_of_run_is_known_to_the_command_to_go_on() -> None:
+    """Which stand alone and which are paths: else a command to copy would be wrong."""
+    options = {f"--{name.replace('_', '-')}": kind for name, kind in get_type_hints(run).items()}
+    kinds = {name: {kind, *get_args(kind)} for name, kind in options.items() if name not in ("--jobs", "--return")}
+    assert {name for name, of in kinds.items() if bool in of} == FLAGS - {"--no-stream"}
+    assert {name for name, of in kinds.items() if Path in of} == PATHS - {"--scenario"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from tests.cli.program import (
     batchrun,
     prompts,
     records,
-    start_batchrun,
     write_jobs,
 )
 
@@ -90,6 +88,33 @@ def test_every_fault_of_a_bad_job_file_is_told_and_nothing_is_made(tmp_path: Pat
         assert place in done.stderr
     assert "Traceback" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["bad.jsonl"]
+
+
+@pytest.mark.parametrize("content", ["", "\n \n"])
+def test_a_file_without_a_job_is_no_success(tmp_path: Path, content: str) -> None:
+    """A generator that failed leaves just this; cron should hear of it."""
+    (tmp_path / "jobs.jsonl").write_text(content)
+    done = batchrun("run", "jobs.jsonl", "--simulate", "--quiet", cwd=tmp_path)
+    assert done.returncode == 65
+    assert "no job in the whole file" in done.stderr
+
+
+def test_a_directory_is_no_job_file(tmp_path: Path) -> None:
+    """Exit 66, and no traceback."""
+    done = batchrun("run", ".", "--simulate", cwd=tmp_path)
+    assert done.returncode == 66
+    assert "is a directory" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_streaming_a_slow_answer_is_waited_for(tmp_path: Path, calm: SimulatorProcess) -> None:
+    """Nothing can be heard of an answer that comes in one piece before it is whole."""
+    jobs = write_jobs(tmp_path / "jobs.jsonl", [{"id": "a", "prompt": "[[tokens=60]] slow"}])
+    words = ("--no-stream", "--first-byte-timeout", "200ms", "--idle-timeout", "200ms")
+    done = batchrun("run", "jobs.jsonl", *words, cwd=tmp_path, env=asking(calm))
+    assert done.returncode == 0, done.stderr
+    [line] = records(jobs.with_suffix(".batchrun") / "checkpoint.jsonl")
+    assert (line["attempts"], line["ttft"]) == (1, None)
 
 
 def test_a_missing_job_file_is_exit_66(tmp_path: Path) -> None:
@@ -184,55 +209,6 @@ def test_limit_and_only_choose_among_the_pending(tmp_path: Path, instant: Simula
     assert batchrun("run", "jobs.jsonl", "--only", "item-0007", cwd=tmp_path, env=env).returncode == 0
     assert sorted(statuses(state)) == ["item-0000", "item-0001", "item-0002", "item-0007"]
     assert batchrun("run", "jobs.jsonl", "--only", "item-7", cwd=tmp_path, env=env).returncode == 2
-
-
-def test_the_first_signal_drains_and_the_next_start_goes_on(
-    tmp_path: Path, calm: SimulatorProcess, heard: RequestPipe
-) -> None:
-    """Exit 75; what was in flight is finished, what was not begun stays pending, nothing is asked twice."""
-    jobs = write_jobs(tmp_path / "jobs.jsonl", prompts(12, "[[tokens=60]] number {}"))
-    run = start_batchrun("run", "jobs.jsonl", "--max-slots", "3", cwd=tmp_path, env=asking(calm))
-    heard.wait_for(3)
-    run.send_signal(signal.SIGTERM)
-    _, told = run.communicate(timeout=60)
-    assert run.returncode == 75, told
-    assert "SIGTERM received" in told
-    assert len(statuses(tmp_path / "jobs.batchrun")) == len(heard.requests()) == 3
-    assert batchrun("run", "jobs.jsonl", cwd=tmp_path, env=asking(calm)).returncode == 0
-    assert_each_answered_once(jobs)
-    assert len(heard.requests()) == 12
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_the_second_signal_stops_at_once(
-    tmp_path: Path, calm: SimulatorProcess, heard: RequestPipe, number: signal.Signals, code: int
-) -> None:
-    """Its own exit code, no traceback, and the next start goes on."""
-    jobs = write_jobs(tmp_path / "jobs.jsonl", prompts(4, "[[tokens=200]] number {}"))
-    run = start_batchrun("run", "jobs.jsonl", cwd=tmp_path, env=asking(calm))
-    heard.wait_for(4)
-    run.send_signal(number)
-    run.send_signal(number)
-    _, told = run.communicate(timeout=60)
-    assert run.returncode in (code, 75), told  # two signals that arrive as one are one
-    assert "Traceback" not in told
-    assert batchrun("run", "jobs.jsonl", cwd=tmp_path, env=asking(calm)).returncode == 0
-    assert_each_answered_once(jobs)
-
-
-def test_a_second_run_on_the_same_state_is_told_who_holds_it(
-    tmp_path: Path, calm: SimulatorProcess, heard: RequestPipe
-) -> None:
-    """Exit 75 at once, with the pid; the first run is not disturbed."""
-    jobs = write_jobs(tmp_path / "jobs.jsonl", prompts(3, "[[tokens=60]] number {}"))
-    run = start_batchrun("run", "jobs.jsonl", cwd=tmp_path, env=asking(calm))
-    heard.wait_for(3)
-    second = batchrun("run", "jobs.jsonl", cwd=tmp_path, env=asking(calm))
-    assert second.returncode == 75
-    assert str(run.pid) in second.stderr
-    run.communicate(timeout=60)
-    assert run.returncode == 0
-    assert_each_answered_once(jobs)
 
 
 def test_quiet_says_nothing_when_all_goes_well(tmp_path: Path, instant: SimulatorProcess) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from batchrun.jobs.job import RequestFlags
+from batchrun.jobs.line import parse_line
 from tests.cli.program import batchrun
 from tests.report.nights import StateWriter, failed, outcome
 
@@ -50,3 +52,13 @@ def test_an_unknown_id_is_exit_66_with_a_hint(writer: StateWriter) -> None:
     done = batchrun("show", "anwsered", "jobs.jsonl", cwd=writer.jobs.parent)
     assert (done.returncode, done.stdout) == (66, "")
     assert "did you mean answered?" in done.stderr
+
+
+def test_an_answer_to_another_request_is_said_to_be_one(writer: StateWriter) -> None:
+    """What the settings file gives to all lines is a part of the request."""
+    said = "another request"
+    asked = parse_line(writer.jobs.read_bytes().splitlines()[0], 1, RequestFlags(max_tokens=9), frozenset())
+    writer.finish(outcome("answered", request=asked.request))
+    assert said in batchrun("show", "answered", "jobs.jsonl", cwd=writer.jobs.parent).stdout
+    writer.jobs.with_name("batchrun.toml").write_text("[run]\nmax_tokens = 9\n")
+    assert said not in batchrun("show", "answered", "jobs.jsonl", cwd=writer.jobs.parent).stdout

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.cli.program import batchrun
+from tests.cli.program import PROGRAM, batchrun
 from tests.report.nights import StateWriter, outcome
 
 
@@ -46,7 +48,26 @@ def test_a_killed_run_is_told_with_the_command_to_go_on(writer: StateWriter) -> 
     done = batchrun("status", "jobs.jsonl", cwd=writer.jobs.parent)
     assert "killed (kill -9, out of memory or power)" in done.stdout
     assert "119 of 300" in done.stdout
+    assert done.stdout.endswith(f"To go on (181 pending):\n  {shlex.quote(str(PROGRAM))} run jobs.jsonl\n")
+
+
+def test_the_command_begins_with_what_the_shell_finds(writer: StateWriter) -> None:
+    """The plain name where the program is on the PATH."""
+    path = {"PATH": os.pathsep.join([str(PROGRAM.parent), os.environ["PATH"]])}
+    done = batchrun("status", "jobs.jsonl", cwd=writer.jobs.parent, env=path)
     assert done.stdout.endswith("To go on (181 pending):\n  batchrun run jobs.jsonl\n")
+
+
+def test_the_command_is_right_from_another_directory(writer: StateWriter) -> None:
+    """All its paths are, those that were typed elsewhere too; an item that came to the job file is pending."""
+    writer.job_file(f"page-{number}" for number in range(120))
+    writer.run_begins("run-2", 721, 119, 1, ["--simulate", "--log", "here.log"])
+    elsewhere = writer.jobs.parent / "elsewhere"
+    elsewhere.mkdir()
+    facts = json.loads(batchrun("status", "../jobs.jsonl", "--json", cwd=elsewhere).stdout)
+    assert facts["pending"] == 1
+    words = shlex.split(facts["resume"]["command"])
+    assert words == [str(PROGRAM), "run", str(writer.jobs), "--simulate", "--log", str(writer.jobs.parent / "here.log")]
 
 
 def test_a_run_that_went_quiet_is_remarked_upon_on_stderr(writer: StateWriter) -> None:

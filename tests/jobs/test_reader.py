@@ -144,10 +144,10 @@ def test_a_pipe_cannot_be_read_twice(path: Path) -> None:
 
 
 def test_an_empty_file_holds_nothing(path: Path) -> None:
-    """No jobs, no faults; a file of blank lines and a byte order mark likewise."""
+    """That is a fault: a generator that failed leaves just this. Blank lines and a byte order mark are no jobs."""
     for content in (b"", BOM, b"\n\r\n \n", BOM + b"\r\n"):
-        file = checked(path, content)
-        assert (file.total, file.pending_count, file.pending, file.models) == (0, 0, {}, {})
+        with pytest.raises(JobFileError, match="no job in the whole file"):
+            checked(path, content)
 
 
 def test_the_digest_is_that_of_the_bytes_on_disk(path: Path) -> None:
@@ -165,7 +165,7 @@ def test_only_a_newline_ends_a_line(path: Path) -> None:
     assert next(file.jobs("claude")).body["messages"][0]["content"] == odd
 
 
-jobs = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), unique=True, max_size=8)
+jobs = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), unique=True, min_size=1, max_size=8)
 ends = st.sampled_from([b"\n", b"\r\n", b"\n\n", b"\r\n \r\n", b"  \n"])
 
 

@@ -197,7 +197,7 @@ def test_a_header_tells_what_file_it_heads() -> None:
 def test_the_header_begins_as_the_law_says() -> None:
     """`head -1` tells what a file is."""
     fields = json.loads(encode_header(Kind.CHECKPOINT, Header("r", "s", "c", "t")))
-    assert list(fields) == ["batchrun", "version", "run", "jobs_sha256", "config", "created", "crc"]
+    assert list(fields) == ["batchrun", "version", "run", "jobs_sha256", "config", "created", "simulated", "crc"]
 
 
 def test_a_checkpoint_is_a_value() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from batchrun.journal.record import is_sealed
+from batchrun.journal.record import encode_line, is_sealed
 from batchrun.journal.runs import Run, RunEnd, RunStart, read_runs, record_end, record_start
 from batchrun.journal.state import StateDir
 from tests.journal.builders import state_in
@@ -27,11 +28,13 @@ def start(run: str) -> RunStart:
         pending=3,
         model="claude-haiku-5-5",
         simulated=False,
+        cwd="/data",
     )
 
 
 def end(run: str) -> RunEnd:
-    return RunEnd(run, "2026-11-21T02:00:00.000Z", 1, "finished", {"done": 2, "failed": 1})
+    counts, retried = {"done": 2, "failed": 1}, {"connect": 4}
+    return RunEnd(run, "2026-11-21T02:00:00.000Z", 1, "finished", counts, retried, wasted_tokens=37)
 
 
 @pytest.fixture
@@ -87,3 +90,16 @@ def test_a_line_is_durable_when_it_is_recorded(state: StateDir) -> None:
     disk = DiskWithDiary()
     record_start(state, start("one"), disk)
     assert disk.diary == [("sync", "directory"), ("write", "runs.jsonl"), ("sync", "runs.jsonl")]
+
+
+def test_lines_of_an_older_version_are_read(state: StateDir) -> None:
+    """They tell less: no directory, and nothing of failed attempts, which is not the same as none."""
+    began, ended = asdict(start("one")), asdict(end("one"))
+    for new in ("cwd", "retried", "wasted_tokens"):
+        began.pop(new, None)
+        ended.pop(new, None)
+    state.runs.write_bytes(encode_line({"event": "start"} | began) + encode_line({"event": "end"} | ended))
+    [run] = read_runs(state)
+    assert run.end is not None
+    assert (run.start.cwd, run.end.retried, run.end.wasted_tokens) == ("", None, 0)
+    assert run.end.counts == {"done": 2, "failed": 1}

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from shutil import which
 
 import pytest
 
 from tests.providers.conversation import CANARY
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reaches a real server; and without the machine's list of authorities a provider is made in no time."""
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
 
 
 @pytest.fixture
@@ -48,3 +56,16 @@ def tls(certificate: tuple[Path, Path]) -> ssl.SSLContext:
 def trusted(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """The certificate is one that this machine trusts."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+
+
+@pytest.fixture
+def black_hole() -> Iterator[int]:
+    """A port whose queue of connections is full: the kernel drops whatever comes."""
+    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        for sock in (first, second):
+            sock.setblocking(False)
+            sock.connect_ex(address)
+        yield address[1]

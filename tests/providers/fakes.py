@@ -73,6 +73,7 @@ class FakeProvider:
         self.requests: list[Request] = []
         self.open_replies = 0
         self.paces: list[float] = []
+        self.warmed = 0
         self.is_closed = False
 
     def __repr__(self) -> str:
@@ -94,6 +95,9 @@ class FakeProvider:
 
     def kept(self, text: str) -> str:
         return text
+
+    async def warm(self, connect_timeout: float) -> None:
+        self.warmed += 1
 
     async def close(self) -> None:
         self.is_closed = True

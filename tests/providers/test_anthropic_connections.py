@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
-from batchrun.failure import Cause
+from batchrun.failure import AttemptFailed, Cause
 from batchrun.providers.anthropic import AnthropicProvider
-from batchrun.providers.provider import BackendConfig
+from batchrun.providers.provider import BackendConfig, Request
 from tests.providers.conversation import (
     ANSWER,
+    BODY,
+    NobodyWatches,
     body_of,
     conversation,
     failure_by,
@@ -24,6 +26,7 @@ from tests.providers.conversation import (
     provider_for,
     reply_to,
 )
+from tests.providers.fakes import JSON
 from tests.providers.scripted_server import (
     LAST_CHUNK,
     Received,
@@ -32,6 +35,7 @@ from tests.providers.scripted_server import (
     saying,
     stream,
     stream_head,
+    whole,
 )
 from tests.stream.events import answer, on_the_wire
 
@@ -51,6 +55,14 @@ async def test_a_refused_connection_names_the_address(key_file: Path) -> None:
     assert failure.cause is Cause.CONNECT
     assert f"127.0.0.1:{port}" in failure.message
     assert "111" in failure.message or "61" in failure.message
+
+
+async def test_a_connection_that_nobody_answers_is_none(black_hole: int, key_file: Path) -> None:
+    """F1: the connect clock is given with each request; what it ends is a failure to connect."""
+    async with provider_for(BackendConfig(base_url=f"http://127.0.0.1:{black_hole}", key_file=key_file)) as provider:
+        with pytest.raises(AttemptFailed, match=r"within 0\.1 s") as caught:
+            await provider.open(Request(BODY), 0.1, NobodyWatches()).__aenter__()
+    assert caught.value.failure.cause is Cause.CONNECT
 
 
 @pytest.fixture
@@ -155,6 +167,33 @@ async def test_the_next_request_on_a_kept_connection_is_served_at_once(key_file:
                         reply.pace(0.001)
                     reply.pace(60.0)
         assert [request.connection for request in server.received] == [0, 0, 0]
+
+
+async def test_a_warmed_connection_serves_the_next_request(key_file: Path) -> None:
+    """What was opened before the first item is what the first item uses."""
+
+    async def script(wire: Wire, request: Received) -> None:
+        await wire.send(stream(ANSWER) if request.method == "POST" else whole(200, JSON, b"{}"))
+
+    async with conversation(script, key_file) as (server, provider):
+        await provider.warm(5.0)
+        assert await body_of(provider) == ANSWER
+        assert [request.connection for request in server.received] == [0, 0]
+
+
+@pytest.mark.parametrize("trouble", ["nobody listens", "no answer", "an error"])
+async def test_a_connection_that_cannot_be_warmed_holds_nobody_up(trouble: str, key_file: Path) -> None:
+    """It is the first item's trouble, in its own time; the run begins."""
+
+    async def script(wire: Wire, request: Received) -> None:
+        if trouble == "no answer":
+            await wire.until_the_client_goes()
+        await wire.send(whole(500, JSON, b"{}"))
+
+    async with asyncio.timeout(5), conversation(script, key_file) as (server, _):
+        port = unused_port() if trouble == "nobody listens" else server.port
+        async with provider_for(BackendConfig(base_url=f"http://127.0.0.1:{port}", key_file=key_file)) as provider:
+            await provider.warm(0.1)
 
 
 @pytest.mark.parametrize("stage", ["before the head", "in the body", "in a pause of the pacer"])

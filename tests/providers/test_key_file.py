@@ -62,18 +62,45 @@ def test_a_file_with_anything_but_one_key_is_refused(path: Path, content: str) -
 def test_a_file_that_is_no_text_is_refused(path: Path) -> None:
     """A key in UTF-16 or a keystore: told as such."""
     write(path, SECRET.encode("utf-16"))
-    with pytest.raises(CredentialsError, match="cannot be read") as refused:
+    with pytest.raises(CredentialsError, match="is no plain text; put the key into it") as refused:
         read_key(path)
     assert "canary" not in str(refused.value)
 
 
-def test_a_missing_file_is_refused(path: Path) -> None:
-    """Exit 77 with the path: cron's working directory is not yours."""
-    with pytest.raises(CredentialsError, match=r"/the key: cannot be read .*; check the path"):
-        read_key(path)
+@pytest.mark.parametrize("name", ["the key", "no directory/the key"])
+def test_a_missing_file_is_refused(tmp_path: Path, name: str) -> None:
+    """Exit 77 with the path and no number of the system's: cron's working directory is not yours."""
+    with pytest.raises(CredentialsError, match=r"key file /.*/the key: there is no such file; check the path") as told:
+        read_key(tmp_path / name)
+    assert "Errno" not in str(told.value)
+
+
+def test_a_file_below_a_file_is_refused(path: Path) -> None:
+    """A slip in the path, told like a missing one."""
+    write(path, SECRET.encode())
+    with pytest.raises(CredentialsError, match="there is no such file"):
+        read_key(path / "the key")
 
 
 def test_a_directory_is_refused(tmp_path: Path) -> None:
     """No traceback for a slip of the shell's completion."""
-    with pytest.raises(CredentialsError, match="cannot be read"):
+    with pytest.raises(CredentialsError, match="is a directory; name the file in it"):
         read_key(tmp_path)
+
+
+@pytest.mark.parametrize("refusal", [PermissionError(13, "Permission denied"), OSError(5, "Input/output error")])
+def test_a_file_that_cannot_be_read_is_refused_in_words(
+    path: Path, monkeypatch: pytest.MonkeyPatch, refusal: OSError
+) -> None:
+    """What the system says, without its number. (Tests may be root's, who may read everything.)"""
+
+    def refuse(path: Path, **_: object) -> str:
+        raise refusal
+
+    write(path, SECRET.encode())
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(
+        CredentialsError, match=r"may not read it; make it|\(Input/output error\); check the path"
+    ) as told:
+        read_key(path)
+    assert "Errno" not in str(told.value)

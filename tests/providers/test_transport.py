@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
 
 import httpcore2
 import httpx2
@@ -189,19 +188,6 @@ async def test_a_refused_connection_is_told() -> None:
         async with client() as ours:
             with pytest.raises(httpcore2.ConnectError, match=f"127.0.0.1:{port}"):
                 await ours.get(f"http://127.0.0.1:{port}")
-
-
-@pytest.fixture
-def black_hole() -> Iterator[int]:
-    """A port whose queue of connections is full: the kernel drops whatever comes."""
-    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        address = listener.getsockname()
-        for sock in (first, second):
-            sock.setblocking(False)
-            sock.connect_ex(address)
-        yield address[1]
 
 
 class Witness:

@@ -5,6 +5,7 @@ Everything follows from the arguments and a seed, so that a page can be compared
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import socket
@@ -16,6 +17,8 @@ from typing import Any
 
 import orjson
 
+from batchrun.jobs.job import RequestFlags
+from batchrun.jobs.line import parse_line
 from batchrun.journal.lock import Lock
 from batchrun.journal.record import Header, Kind, encode_checkpoint, encode_header, encode_result
 from batchrun.journal.runs import RunEnd, RunStart, record_end, record_start
@@ -31,6 +34,11 @@ def stamp(seconds: float, begin: datetime = EVENING) -> str:
     return (begin + timedelta(seconds=seconds)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def job_line(id: str) -> bytes:
+    """What stands in the job file of such a night."""
+    return orjson.dumps({"id": id, "prompt": f"Tell me about {id}."})
+
+
 def outcome(id: str, finished: float = 60.0, begin: datetime = EVENING, **changes: Any) -> Outcome:
     """An item that was answered so many seconds after the evening began."""
     measure = Measure(wall=4.2, cpu=0.01, cores=0.003, loop_cores=0.12, tokens=400, tok_s=95.2, ttft=0.41, chunks=380)
@@ -44,7 +52,7 @@ def outcome(id: str, finished: float = 60.0, begin: datetime = EVENING, **change
         "wasted_tokens": 0,
         "backend": "claude",
         "model": "claude-haiku-5-5",
-        "request": "0123456789abcdef",
+        "request": parse_line(job_line(id), 1, RequestFlags(), frozenset()).request,
         "started": stamp(finished - 4.3, begin),
         "finished": stamp(finished, begin),
         "stop_reason": "end_turn",
@@ -84,8 +92,7 @@ class StateWriter:
         self.state.results.write_bytes(encode_header(Kind.RESULTS, header))
 
     def job_file(self, ids: Iterable[str]) -> None:
-        lines = [orjson.dumps({"id": id, "prompt": f"Tell me about {id}."}) for id in ids]
-        self.jobs.write_bytes(b"\n".join([*lines, b""]))
+        self.jobs.write_bytes(b"".join(job_line(id) + b"\n" for id in ids))
 
     def run_begins(self, run: str, at: float, total: int, pending: int, args: Sequence[str] = ()) -> None:
         words = ["run", self.jobs.name, *args]
@@ -96,17 +103,19 @@ class StateWriter:
             host=socket.gethostname(),
             version="0.1.0",
             jobs=str(self.jobs),
-            jobs_sha256="ab" * 32,
+            jobs_sha256=hashlib.sha256(self.jobs.read_bytes()).hexdigest() if self.jobs.exists() else "ab" * 32,
             args=words,
             total=total,
             pending=pending,
             model="claude-haiku-5-5",
             simulated=False,
+            cwd=str(self.jobs.parent),
         )
         record_start(self.state, start)
 
-    def run_ends(self, run: str, at: float, exit_code: int = 0, reason: str = "finished") -> None:
-        record_end(self.state, RunEnd(run, stamp(at, self.begin), exit_code, reason))
+    def run_ends(self, run: str, at: float, exit_code: int = 0, reason: str = "finished", **told: Any) -> None:
+        """`told`: more of what stands in `RunEnd`; `retried` None is an older version's end."""
+        record_end(self.state, RunEnd(run, stamp(at, self.begin), exit_code, reason, **({"retried": {}} | told)))
 
     def finish(self, *outcomes: Outcome) -> None:
         with self.state.results.open("ab") as results, self.state.checkpoint.open("ab") as checkpoint:
@@ -130,6 +139,8 @@ class StateWriter:
             "failed": 0,
             "tok_s": 95.0 * slots,
             "retries": 0,
+            "retried": {},
+            "wasted_tokens": 0,
             "gates": {"claude": gate(slots, limited_by)},
         }
         with self.state.telemetry.open("ab") as telemetry:
@@ -138,9 +149,13 @@ class StateWriter:
     def snapshot(self, run: str, at: float, **changes: Any) -> None:
         assert write_snapshot(self.state, snapshot_fields(run, at, self.begin) | changes) is None
 
-    def hold_lock(self) -> Lock:
-        """As a run does that is at work: this very process holds it until it is released."""
-        return Lock.take(self.state)
+    def hold_lock(self, at: float = 0) -> Lock:
+        """As a run does that is at work: this very process holds it, so many seconds after the evening began, until it
+        is released."""
+        lock = Lock.take(self.state)
+        holder = orjson.loads(self.state.lock.read_bytes())
+        self.state.lock.write_bytes(orjson.dumps(holder | {"started": stamp(at, self.begin)}) + b"\n")
+        return lock
 
 
 def snapshot_fields(run: str, at: float, begin: datetime = EVENING) -> dict[str, Any]:

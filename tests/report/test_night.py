@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from batchrun.errors import ExitCode
+from batchrun.errors import MEANING, ExitCode
 from batchrun.journal.runs import Run, RunEnd, RunStart
 from batchrun.report.ending_text import run_words
-from batchrun.report.night import How, choose, tell
+from batchrun.report.night import Heard, How, changed_items, choose, tell
 from tests.report.nights import stamp
 
 HOUR = 3600.0
@@ -32,7 +34,7 @@ def test_the_night_is_the_runs_that_ended_in_it() -> None:
 def test_a_killed_run_belongs_to_the_night_in_which_it_was_last_heard_of() -> None:
     """It wrote no end; its telemetry tells how far it came, and without any, its start."""
     runs = [run("silent", 0, None), run("heard", 0, None), run("fresh", 11 * HOUR, None)]
-    assert names(choose(runs, {"heard": stamp(12 * HOUR)}, None, stamp(10 * HOUR))) == ["heard", "fresh"]
+    assert names(choose(runs, {"heard": Heard(stamp(12 * HOUR))}, None, stamp(10 * HOUR))) == ["heard", "fresh"]
 
 
 def test_a_run_at_work_belongs_to_the_night_however_long_it_lasts() -> None:
@@ -73,14 +75,46 @@ def test_every_exit_code_has_words() -> None:
 
 def test_a_killed_run_lasted_until_it_was_last_heard_of() -> None:
     """Its idle hours afterwards do not dilute its throughput."""
-    told = tell(run("a", 0, None), {"a": stamp(90)}, None, stamp(HOUR))
+    told = tell(run("a", 0, None), {"a": Heard(stamp(90), {"connect": 4}, 9)}, None, stamp(HOUR))
     assert (told.how, told.seconds) == (How.KILLED, 90)
     assert "killed" in run_words(told).text
+    assert (told.retried, told.wasted_tokens) == ({"connect": 4}, 9)
+
+
+def test_what_a_run_told_at_its_end_counts_and_else_what_was_last_heard() -> None:
+    """An older version told nothing of its failed attempts; that is not the same as none."""
+    older = run("a", 0, 60)
+    assert older.end is not None
+    newer = replace(older, end=replace(older.end, retried={"silent": 2}, wasted_tokens=7))
+    heard = {"a": Heard(stamp(58), {"silent": 1}, 5)}
+    assert tell(newer, heard, None, stamp(90)).retried == {"silent": 2}
+    assert tell(newer, heard, None, stamp(90)).wasted_tokens == 7
+    assert tell(older, heard, None, stamp(90)).retried == {"silent": 1}
+    assert tell(older, {}, None, stamp(90)).retried is None
+    assert tell(run("a", 0, None), {}, None, stamp(90)).retried is None
+
+
+def test_the_newest_run_that_ended_tells_how_many_items_changed() -> None:
+    """One that was killed counted none."""
+    ended = run("a", 0, 60)
+    assert ended.end is not None
+    counted = replace(ended, end=replace(ended.end, counts={"done": 1, "changed": 3}))
+    assert changed_items([counted, run("b", 70, None)]) == 3
+    assert changed_items([counted, run("b", 70, 80)]) == 0
+    assert changed_items([]) == 0
+
+
+def test_a_stop_that_only_finished_is_told_by_its_meaning() -> None:
+    """An older run that left the items of an unknown model told no reason."""
+    said = run_words(tell(run("a", 0, 60, 78, "finished"), {}, None, stamp(90))).text
+    assert said == f"stopped: {MEANING[ExitCode.BAD_CONFIG]} (exit 78)"
+    model = "unknown model claude-x: model: claude-x (asked http://127.0.0.1:9)"
+    assert run_words(tell(run("a", 0, 60, 78, model), {}, None, stamp(90))).text == f"stopped: {model} (exit 78)"
 
 
 def test_a_run_at_work_lasts_until_now() -> None:
     """It is told as running."""
-    told = tell(run("a", 0, None), {"a": stamp(90)}, "a", stamp(100))
+    told = tell(run("a", 0, None), {"a": Heard(stamp(90), {"connect": 4}, 9)}, "a", stamp(100))
     assert (told.how, told.seconds) == (How.RUNNING, 100)
 
 

@@ -25,7 +25,6 @@ def test_what_limited_is_told_by_share_of_the_periods(writer: StateWriter) -> No
     series.take(read_periods(writer.state.telemetry, ""))
     assert series.limits() == [Limit("claude", "cpu", 0.75), Limit("claude", "ramp", 0.25)]
     assert list(series.slots) == [8.0] * 4
-    assert series.heard == {"run-1": stamp(8)}
 
 
 def test_backends_have_shares_of_their_own(writer: StateWriter) -> None:
@@ -73,3 +72,11 @@ def test_what_a_period_does_not_know_is_nought() -> None:
     }
     period = period_of(fields)
     assert (period.cpu, period.tok_s, period.gates) == (0.0, 0.0, {})
+
+
+def test_a_period_tells_the_failed_attempts_of_its_run(writer: StateWriter) -> None:
+    """Also those of items that have not finished; an older line says nothing of them."""
+    writer.period("run-1", 2, 8, 50.0, "ramp", retried={"connect": 3}, wasted_tokens=7)
+    writer.period("run-1", 4, 8, 50.0, "ramp", retried=None)
+    periods = list(read_periods(writer.state.telemetry, ""))
+    assert [(period.retried, period.wasted_tokens) for period in periods] == [({"connect": 3}, 7), (None, 0)]

@@ -6,7 +6,7 @@ from batchrun.failure import Cause
 from batchrun.report.census import Loop
 from batchrun.report.examples import Example
 from batchrun.report.series import Limit
-from batchrun.report.stalls import listed, provider, receive_side, stream
+from batchrun.report.stalls import UNKNOWN, listed, provider, receive_side, stream
 from batchrun.report.words import PROVIDER_CAUSES, STREAM_CAUSES
 
 
@@ -35,7 +35,7 @@ def test_a_busy_loop_that_is_not_pinned_blames_nobody() -> None:
 
 def test_nothing_measured_is_said() -> None:
     """A night without a finished item has no loop to tell of."""
-    assert receive_side(None, []).words == "nothing was measured"
+    assert receive_side(None, []).words == "nothing was measured: no item has finished"
 
 
 def test_broken_streams_and_a_busy_provider_are_two_things() -> None:
@@ -44,6 +44,21 @@ def test_broken_streams_and_a_busy_provider_are_two_things() -> None:
     assert (stream(retried).count, provider(retried, []).count) == (18, 61)
     assert stream(retried).words == "18 attempts broke or went silent: broken 9, silent 9"
     assert provider(retried, []).words == "61 attempts turned away: rate_limited 41, overloaded 20"
+
+
+def test_attempts_without_a_connection_are_named_apart() -> None:
+    """No stream broke that was never open."""
+    assert stream({"connect": 4711}).words == "could not connect: 4,711 attempts"
+    both = stream({"connect": 1, "silent": 2})
+    assert both.words == "could not connect: 1 attempt; 2 attempts broke or went silent: silent 2"
+    assert (both.happened, both.count, both.causes) == (True, 3, {"connect": 1, "silent": 2})
+
+
+def test_what_nobody_told_is_not_known() -> None:
+    """A run that was killed at once may have met anything; what is known all the same is a part of it."""
+    assert stream({}, is_known=False).words == UNKNOWN
+    assert provider({}, [], is_known=False).words == UNKNOWN
+    assert stream({"silent": 1}, is_known=False).words == "at least 1 attempt broke or went silent: silent 1"
 
 
 def test_a_pause_is_told_even_where_few_attempts_were_turned_away() -> None:
@@ -76,3 +91,9 @@ def test_no_cause_is_two_flavours() -> None:
 def test_causes_stand_in_the_order_of_their_numbers() -> None:
     """The most frequent first, then by name."""
     assert listed({"b": 2, "a": 2, "c": 1234}) == "c 1,234, a 2, b 2"
+
+
+def test_of_several_backends_the_one_that_was_paused_is_named() -> None:
+    """The other one went on."""
+    found = provider({"rate_limited": 1}, [Limit("claude", "rate_limit", 0.4), Limit("ollama", "cpu", 1.0)])
+    assert found.words == "1 attempt turned away: rate_limited 1; claude paused for 40 % of the time"

@@ -12,11 +12,12 @@ from batchrun.journal.lock import Holder
 from batchrun.journal.runs import Run, RunEnd, RunStart
 from batchrun.report.census import Totals
 from batchrun.report.facts import status_facts
+from batchrun.report.job_file import JobFileNow
 from batchrun.report.snapshot import Snapshot, snapshot_of
 from batchrun.report.standing import Sighting, Standing, standing
 from batchrun.report.standing_text import quiet_remark, status_page
 from tests.report.lines import said
-from tests.report.nights import snapshot_fields, stamp
+from tests.report.nights import gate, snapshot_fields, stamp
 
 START = RunStart("run-1", stamp(0), 4242, "host", "0.1.0", "/jobs.jsonl", "ab", ["run"], 300, 300, "m", False)
 HOLDER = Holder(4242, 1.0, "host", "boot", stamp(0))
@@ -152,3 +153,68 @@ def test_a_snapshot_of_a_later_version_is_read_as_far_as_it_is_known() -> None:
     """A newer run may say more."""
     fields = snapshot_fields("run-1", 719) | {"weather": "fine"}
     assert snapshot_of(fields) == snapshot()
+
+
+def test_a_run_that_is_just_starting_shows_what_is_known_of_the_one_before() -> None:
+    """It has the lock, and is still reading the job file; nothing of the killed run is taken for its own."""
+    newer = replace(HOLDER, started=stamp(715))
+    found = standing(replace(AT_WORK, holder=newer, alive=None, is_starting=True, counted=Totals(done=121)))
+    text = page(found)
+    headline = "jobs.jsonl: a run is just starting, since 22:11:55 (pid 4242 on host)"
+    assert text.startswith(f"{headline}\n\nrun before | killed")
+    assert "finished | 121 of 300 (40 %)" in text
+    assert "slots" not in text
+    assert "batchrun run" not in text
+    facts = status_facts(found)
+    assert (facts["running"], facts["starting"], facts["started"]) == (True, True, stamp(715))
+    assert facts["resume"]["command"] is None
+
+
+def test_a_run_that_stops_is_limited_by_that_and_has_no_time_left_to_tell() -> None:
+    """Neither too few items nor the CPU keeps it from more."""
+    stopping = snapshot(reason="SIGTERM received", gates={"claude": gate(12, "jobs", "no item waits for a slot")})
+    text = page(standing(replace(AT_WORK, snapshot=stopping)))
+    assert "claude | 11 of 12 slots taken; limited by the stop that was asked for" in text
+    assert "time left" not in text
+    assert "too few items" not in text
+
+
+def test_each_gate_has_its_line() -> None:
+    """By the name of its backend, with what limits it."""
+    gates = {"claude": gate(12, "cpu", "CPU 64 %"), "ollama": gate(2, "paused", "paused by batchrun tune")}
+    text = page(standing(replace(AT_WORK, snapshot=snapshot(gates=gates))))
+    assert "claude | 11 of 12 slots taken; limited by the CPU target: CPU 64 %" in text
+    assert "ollama | 1 of 2 slots taken; limited by `batchrun tune --pause`\n" in text
+
+
+def test_one_failed_attempt_is_one() -> None:
+    """And no plural."""
+    assert "1 failed attempt\n" in page(standing(replace(AT_WORK, snapshot=snapshot(retries=1))))
+
+
+def test_a_snapshot_that_tells_what_is_asked_again_is_believed() -> None:
+    """Where the log is too long to be counted."""
+    after = snapshot(done=298, incomplete=0, failed=2, pending=0, again=1)
+    text = page(standing(ended(1, "finished", snapshot=after)))
+    assert "pending | 0; 1 of the failed to be asked again" in text
+    assert "To go on (1 of the failed to be asked again):" in text
+    none = standing(ended(1, "finished", snapshot=replace(after, again=0)))
+    assert none.resume.command is None
+
+
+def test_a_job_file_that_has_changed_is_a_reason_to_run_again() -> None:
+    """Its ids count where they are known; where not, nobody says that nothing is left."""
+    all_done = Totals(done=300)
+    text = page(standing(ended(0, "finished", counted=all_done, file=JobFileNow(None, is_changed=True))))
+    assert "To go on (the job file has changed since the last run: run it again to see what is pending):" in text
+    ids = frozenset(str(number) for number in range(310))
+    text = page(standing(ended(0, "finished", counted=all_done, file=JobFileNow(ids, is_changed=True))))
+    assert "finished | 300 of 310 (97 %)" in text
+    assert "To go on (10 pending; the job file has changed since the last run):" in text
+
+
+def test_finished_items_with_another_request_are_told() -> None:
+    """As the newest run counted them."""
+    found = standing(ended(0, "finished", counted=Totals(done=300), changed=1))
+    assert "job file | 1 finished item asks something else there now; the old answers were kept" in page(found)
+    assert status_facts(found)["items_changed"] == 1

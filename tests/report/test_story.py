@@ -9,13 +9,15 @@ import orjson
 import pytest
 
 from batchrun.errors import NoRunError
+from batchrun.jobs.job import RequestFlags
+from batchrun.jobs.line import parse_line
 from batchrun.report.closest import closest
 from batchrun.report.facts import story_facts
 from batchrun.report.source import find_source
 from batchrun.report.story import Story, find_story
 from batchrun.report.story_text import story_page
 from tests.report.lines import said
-from tests.report.nights import StateWriter, failed, outcome, stamp
+from tests.report.nights import StateWriter, failed, job_line, outcome, stamp
 
 
 @pytest.fixture
@@ -148,3 +150,49 @@ def test_the_closest_ids_are_found_among_many() -> None:
     assert closest("page-01234", ids)[0] == "page-001234"
     assert closest("xyzzy", ids) == []
     assert closest("x", []) == []
+
+
+def test_an_answer_to_another_request_is_said_to_be_one(writer: StateWriter) -> None:
+    """The line was changed after it was asked; the answer is kept, and how to ask anew is said."""
+    writer.finish(outcome("answered"), failed("bad", "bad_request", "no"))
+    assert not story(writer, "answered").is_other_request
+    writer.jobs.write_bytes(writer.jobs.read_bytes().replace(b"Tell me", b"Sing to me"))
+    found = story(writer, "answered")
+    text = page(found)
+    assert "\nThis answer belongs to another request: its line in the job file has changed since." in text
+    assert "give the line a new id" in text
+    assert story_facts(found)["other_request"] is True
+    failure = page(story(writer, "bad"))
+    assert "Its line in the job file has changed since: the next run asks it." in failure
+    assert "will not be asked again" not in failure
+
+
+def test_flags_of_a_run_make_no_other_request(writer: StateWriter) -> None:
+    """What was given for all lines belongs to the request: by a run's own options, or by a settings file."""
+    with_flags = parse_line(job_line("answered"), 1, RequestFlags("m", 9), frozenset()).request
+    writer.finish(outcome("answered", model="m", request=with_flags))
+    assert story(writer, "answered").is_other_request
+    source = find_source(writer.jobs, None, writer.jobs.parent)
+    assert not find_story(source, "answered", RequestFlags(None, 9)).is_other_request
+    writer.run_begins("run-2", 100, 4, 4, ["--model", "m", "--max-tokens", "9"])
+    assert not story(writer, "answered").is_other_request
+
+
+def test_an_item_that_left_the_job_file_says_so(writer: StateWriter) -> None:
+    """Its answer was paid for and is shown; no run will ask it again."""
+    writer.finish(failed("gone", "silent", "not a byte", final=False))
+    found = story(writer, "gone")
+    text = page(found)
+    assert text.startswith(f"gone: failed (silent)\nIts line is no longer in the job file ({writer.jobs}).")
+    assert story_facts(found)["removed"] is True
+
+
+def test_a_pending_item_of_an_unknown_model_says_why(writer: StateWriter) -> None:
+    """In the words of the run; an item of another model is pending for no such reason."""
+    with writer.jobs.open("ab") as file:
+        file.write(b'{"id": "odd", "prompt": "x", "model": "claude-x"}\n')
+    reason = "unknown model claude-x: model: claude-x (asked https://api.anthropic.com)"
+    writer.run_ends("run-1", 90, 78, reason)
+    assert f"why | {reason}" in page(story(writer, "odd"))
+    assert story_facts(story(writer, "odd"))["why_pending"] == reason
+    assert "why |" not in page(story(writer, "waiting"))

@@ -7,15 +7,20 @@ from dataclasses import replace
 import pytest
 
 from batchrun.outcome import Measure, Outcome, Status
+from batchrun.report.census import Totals
 from batchrun.report.facts import report_facts
 from batchrun.report.headline import headline
+from batchrun.report.job_file import JobFileNow
 from batchrun.report.night import How, Night, NightRun
+from batchrun.report.stalls import UNKNOWN
 from batchrun.report.summary import Summary, summarise
 from batchrun.report.text import report_page
 from tests.report.lines import lines, said
 from tests.report.nights import failed, outcome, stamp
 
-RUN = NightRun("run-1", How.ENDED, stamp(0), stamp(2460), 2460.0, 300, 300, "claude-haiku-5-5", 0, "finished")
+RUN = NightRun(
+    "run-1", How.ENDED, stamp(0), stamp(2460), 2460.0, 300, 300, "claude-haiku-5-5", 0, "finished", retried={}
+)
 
 
 def night(*runs: NightRun, total: int | None = 300, until: str = stamp(3000)) -> Night:
@@ -105,7 +110,7 @@ def test_retries_and_waste_are_those_of_the_night() -> None:
     assert (found.retries.attempts, found.retries.items) == (4, 2)
     assert found.tokens.wasted_share == pytest.approx(200 / 1400)
     page = said(report_page(found, 80))
-    assert "failed attempts | 4 in 2 items: broken 3, silent 1" in page
+    assert "failed attempts | 4 in 2 finished items: broken 3, silent 1" in page
     assert "1,200 answered, 200 wasted on failed attempts (14 %); cost unknown" in page
 
 
@@ -133,7 +138,7 @@ def test_what_is_worth_a_look_is_named_once_with_the_reason() -> None:
         outcome("odd", flags=("no_message_stop",)),
     )
     assert [(look.id, look.reason) for look in found.look_at] == [
-        ("slow", "took 3 min (median 4.3 s): silent 3"),
+        ("slow", "took 3 min with retries and waiting (median 4.3 s): silent 3"),
         ("often", "3 attempts: broken 2"),
         ("odd", "no_message_stop (1 item)"),
     ]
@@ -168,8 +173,79 @@ def test_figures_of_the_json_are_those_of_the_night() -> None:
         "failed": 1,
         "again": 1,
         "pending": 0,
+        "gone": 0,
     }
     assert facts["wall"] == {"p50": 4.2, "p95": 4.2, "max": 4.2, "n": 1}
     assert facts["causes"] == {"silent": {"count": 1, "message": "x", "examples": ["b"]}}
     assert facts["cost"] == {"usd": None, "priced": 0, "unpriced": 1}
     assert facts["resume"]["command"] == "batchrun run jobs.jsonl"
+
+
+OUTAGE = replace(RUN, how=How.DRAINED, exit_code=75, retried={"connect": 4700, "silent": 11}, wasted_tokens=120)
+
+
+def test_an_outage_is_told_though_no_item_has_finished() -> None:
+    """Attempts of items that did not finish have no record; the run told them."""
+    found = summary(of=night(OUTAGE))
+    assert (found.retries.attempts, found.retries.in_finished, found.retries.is_known) == (4711, 0, True)
+    assert found.tokens.wasted == 120
+    page = said(report_page(found, 80))
+    assert "failed attempts | 4,711, none of them in a finished item: connect 4,700, silent 11" in page
+    assert "tokens | 0 answered, 120 wasted on failed attempts (100 %); cost unknown" in page
+    assert "the stream | could not connect: 4,700 attempts; 11 attempts broke or went silent: silent 11" in page
+    facts = report_facts(found)
+    assert facts["retries"]["causes"] == {"connect": 4700, "silent": 11}
+    assert facts["flavours"]["stream"]["happened"] is True
+    assert facts["runs"][0]["retried"] == {"connect": 4700, "silent": 11}
+
+
+def test_what_the_runs_told_and_what_the_items_tell_is_not_counted_twice() -> None:
+    """The items' failed attempts are a part of the run's; only where a run told less do they count alone."""
+    item = outcome("a", retried={"connect": 2, "broken": 1}, attempts=4, wasted_tokens=500)
+    found = summary(item, of=night(OUTAGE))
+    assert found.retries.causes == {"connect": 4700, "silent": 11, "broken": 1}
+    assert found.tokens.wasted == 500
+    page = said(report_page(found, 80))
+    assert "4,712, 3 of them in 1 finished item: connect 4,700, silent 11, broken 1" in page
+
+
+def test_a_run_that_was_killed_before_it_told_anything_leaves_a_gap() -> None:
+    """Nobody says that nothing happened."""
+    killed = replace(RUN, how=How.KILLED, exit_code=None, retried=None)
+    page = said(report_page(summary(of=night(killed)), 80))
+    assert f"the stream | {UNKNOWN}" in page
+    assert f"the provider | {UNKNOWN}" in page
+    answered = said(report_page(summary(outcome("a"), of=night(killed)), 80))
+    assert "failed attempts | not known" in answered
+
+
+def test_ids_that_left_the_job_file_are_not_counted() -> None:
+    """What was spent on them was spent; an id more is pending."""
+    changed = replace(night(), file=JobFileNow(frozenset({"a", "new"}), is_changed=True))
+    found = summary(outcome("a"), outcome("gone"), failed("lost", "bad_request", "no"), of=changed)
+    assert (found.total, found.pending, found.gone, found.totals) == (2, 1, 2, Totals(done=1))
+    assert found.causes == ()
+    assert found.tokens.answers == 800
+    assert found.resume.why == "1 pending; the job file has changed since the last run"
+    page = said(report_page(found, 80))
+    assert "file | changed since the last run" in page
+    assert "removed | 2 finished items no longer in it: not counted, the answers are kept" in page
+
+
+def test_finished_items_with_another_request_are_told_as_the_run_counted_them() -> None:
+    """Their answers were kept, and somebody may wonder."""
+    page = said(report_page(summary(outcome("a"), of=replace(night(total=1), changed=2)), 80))
+    assert "requests | 2 finished items ask something else there now; the old answers were kept" in page
+
+
+def test_nothing_is_to_be_done_while_a_run_is_just_starting() -> None:
+    """It has the lock and has not begun."""
+    assert summary(of=replace(night(), is_starting=True)).resume.command is None
+
+
+def test_the_two_medians_have_their_names() -> None:
+    """That of the attempt and that of the item are not the same."""
+    found = summary(*(outcome(f"item-{number}", elapsed=60.0) for number in range(3)))
+    page = said(report_page(found, 80))
+    assert "the attempt that answered | 4.2 s | 4.2 s | 4.2 s | of 3 items" in page
+    assert "with retries and waiting | 60 s | 60 s | 60 s | of 3 items" in page

@@ -46,7 +46,7 @@ def test_a_rough_night_on_one_page(rough: Summary) -> None:
         "Load from 22",
         "What limited",
         "Did it stall?",
-        "Items to look at (batchrun show ID)",
+        "Items to look at (`show ID` tells more)",
         "Nothing is left to ask; 2 items without a full answer will not be asked again.",
     ]
 

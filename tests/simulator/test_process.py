@@ -89,7 +89,7 @@ def test_an_unknown_scenario_starts_nothing() -> None:
         (["--tokens-per-second", "-1"], "tokens_per_second is -1.0: give 0 or more"),
         (["--log", "/nowhere/at/all"], "the log cannot be written (No such file or directory)"),
         (["--unheard-of"], "unrecognized arguments: --unheard-of"),
-        (["--port", "70000"], "port 70000 of 127.0.0.1 cannot be had"),
+        (["--port", "70000"], "port 70000 is none: they end at 65535"),
     ],
 )
 def test_a_refused_option_is_passed_on(extra: list[str], words: str) -> None:
@@ -107,7 +107,7 @@ def test_a_taken_port_is_named() -> None:
             [*COMMAND, "--port", port], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
     assert result.returncode == ExitCode.BAD_CONFIG
-    assert result.stderr.startswith(f"batchrun.simulator: port {port} of 127.0.0.1 cannot be had")
+    assert result.stderr.startswith(f"batchrun: port {port} is in use on 127.0.0.1; choose another")
     assert result.stderr.count("\n") == 1
 
 

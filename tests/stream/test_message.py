@@ -243,6 +243,12 @@ def test_content_is_not_text_alone(event: Event) -> None:
     assert fold(*STARTED).feed(orjson.dumps(event)) is Kind.CONTENT
 
 
+def test_a_block_that_begins_with_text_has_begun_the_answer() -> None:
+    """Some servers put the first piece, or all of it, into the block's start."""
+    assert fold(message_start()).feed(orjson.dumps(block_start(text="a"))) is Kind.CONTENT
+    assert fold(message_start()).feed(orjson.dumps(block_start(text=""))) is Kind.META
+
+
 def test_the_last_text_is_that_of_the_last_event() -> None:
     """Who passes the text on as it comes sees each piece once."""
     folded = MessageFold()

@@ -1,0 +1,128 @@
+"""batchrun.toml: which one counts, and what stands in it. Looked for beside the job file, then in the XDG configuration
+directory; the first one is the only one that is read.
+
+A path in it is meant from where the file lies, for cron starts in a directory of its own.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from batchrun.backends import read_tables
+from batchrun.errors import ConfigError
+from batchrun.settings import SECTIONS, SETTINGS, Given, nearest, read_given
+
+FILE_NAME = "batchrun.toml"
+BACKENDS = "backends"  # the section that holds a table per backend
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """The general settings by name, and those of each backend."""
+
+    general: dict[str, Given] = field(default_factory=dict)
+    backends: dict[str, dict[str, Given]] = field(default_factory=dict)
+
+
+def find_file(jobs: Path, environment: Mapping[str, str]) -> Path | None:
+    """The settings file for this job file; None where there is none."""
+    home = Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    places = (jobs.parent / FILE_NAME, home / "batchrun" / FILE_NAME)
+    return next((path for path in places if _is_file(path)), None)
+
+
+def read_file(path: Path | None) -> ConfigFile:
+    """All settings of a file.
+
+    Raises:
+        ConfigError: it is no TOML, or holds what nobody knows or what cannot be.
+    """
+    if path is None:
+        return ConfigFile()
+    sections = _toml(path)
+    tables = read_tables(sections.pop(BACKENDS, {}), path)
+    general = {}
+    for section, table in sections.items():
+        if section not in SECTIONS or not isinstance(table, dict):
+            raise ConfigError(f"{path}: {_astray(section, table)}")
+        for name, value in table.items():
+            if name not in SETTINGS or SETTINGS[name].section != section:
+                raise ConfigError(f"{path}: [{section}] {name}: {_unknown(section, name)}")
+            general[name] = _from(path, name, read_given(SETTINGS[name].read, value, f"{path}: [{section}] {name}"))
+    backends = {
+        backend: {name: _from(path, name, given) for name, given in table.items()} for backend, table in tables.items()
+    }
+    return ConfigFile(general, backends)
+
+
+def read_state(path: Path | None) -> Path | None:
+    """The state that a file names, whatever else stands in it.
+
+    Raises:
+        ConfigError: it is no TOML, or the path cannot be one.
+    """
+    table = {} if path is None else _toml(path).get("run")
+    if path is None or not isinstance(table, dict) or "state" not in table:
+        return None
+    given = read_given(SETTINGS["state"].read, table["state"], f"{path}: [run] state")
+    place: Path = _from(path, "state", given).value
+    return place
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a directory that we may not look into holds no settings of ours
+        return False
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"{path}: cannot be read ({exc.strerror}); make it readable or move it away") from exc
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise ConfigError(f"{path}: is no TOML in UTF-8 ({exc}); mend it or move it away") from exc
+
+
+def _from(path: Path, name: str, given: Given) -> Given:
+    """The same with its path, if it is one, taken from where the file lies."""
+    if isinstance(given.value, Path):
+        return replace(given, value=path.parent / given.value)
+    if name == "scenario" and Path(given.value).suffix:
+        return replace(given, value=str(path.parent / Path(given.value).expanduser()))
+    return given
+
+
+def _astray(name: str, value: object) -> str:
+    """What to say of a section that is none."""
+    known = sorted(SECTIONS | {BACKENDS})
+    if isinstance(value, dict):
+        meant = nearest(name, known)
+        remedy = (
+            f"did you mean [{meant}{'.NAME' if meant == BACKENDS else ''}]?" if meant else f"use {', '.join(known)}"
+        )
+        return f"no section is called [{name}]; {remedy}"
+    if name in SECTIONS:
+        return f"{name} is a section; write [{name}] on a line of its own, and its settings below it"
+    setting = nearest(name, SETTINGS)
+    if setting is None:
+        return f"{name} stands outside any section, and no setting is called so; `batchrun run --help` tells them"
+    spelt = "it" if setting == name else setting
+    return f"{name} stands outside any section; put {spelt} under [{SETTINGS[setting].section}]"
+
+
+def _unknown(section: str, name: str) -> str:
+    """What to say of a setting that does not stand where it belongs, or is none."""
+    if name in SETTINGS:
+        return f"belongs under [{SETTINGS[name].section}]"
+    here = [known for known, setting in SETTINGS.items() if setting.section == section]
+    meant = nearest(name, here) or nearest(name, SETTINGS)
+    if meant is None:
+        return f"no setting is called so; known here: {', '.join(here)}"
+    elsewhere = "" if meant in here else f" under [{SETTINGS[meant].section}]"
+    return f"no setting is called so; did you mean {meant}{elsewhere}?"
