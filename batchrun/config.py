@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -105,8 +106,9 @@ def state_of(jobs: Path, environment: Mapping[str, str] | None = None) -> Path |
         ConfigError: the file cannot be read, or the path cannot be one.
     """
     environment = os.environ if environment is None else environment
-    if jobs.is_dir():  # the state itself
-        return None
+    with suppress(OSError):  # a place that may not be looked into is told of by who looks
+        if jobs.is_dir():  # the state itself
+            return None
     variable = variable_of("state")
     if text := environment.get(variable):
         place: Path = read_given(SETTINGS["state"].read, text, variable).value

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,10 @@ class ConfigFile:
 
 def find_file(jobs: Path, environment: Mapping[str, str]) -> Path | None:
     """The settings file for this job file; None where there is none."""
-    home = Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    places = (jobs.parent / FILE_NAME, home / "batchrun" / FILE_NAME)
+    places = [jobs.parent / FILE_NAME]
+    with suppress(RuntimeError):  # a user without a home, as containers have them
+        home = Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        places.append(home / "batchrun" / FILE_NAME)
     return next((path for path in places if _is_file(path)), None)
 
 

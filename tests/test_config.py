@@ -221,6 +221,7 @@ def test_a_state_that_is_named_itself_is_no_job_file(site: Site) -> None:
     """`report jobs.batchrun` means that directory, whatever the file beside it says."""
     site.beside.write_text('[run]\nstate = "s"\n')
     assert state_of(site.jobs.parent, site.environment) is None
+    assert state_of(Path("/" + "x" * 300), site.environment) is None  # one that cannot be looked at
 
 
 def test_the_process_has_an_environment_of_its_own_here_too(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,17 @@ def test_a_home_that_may_not_be_looked_into_holds_no_settings(site: Site) -> Non
     assert site.resolve().flags.model is None
 
 
+def test_a_user_without_a_home_has_no_settings_there(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container's user of whom the system knows nothing: no traceback."""
+
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    site.environment.clear()
+    assert site.resolve().flags.model is None
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

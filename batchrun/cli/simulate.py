@@ -5,18 +5,26 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 
+def _option(metavar: str, help: str, **bounds: int) -> Any:
+    return typer.Option(metavar=metavar, help=help, show_default=False, **bounds)  # type: ignore[call-overload]
+
+
 def simulate(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8787,
-    scenario: Annotated[str, typer.Option(help="calm, rough, storm, instant, or a TOML or JSON file.")] = "calm",
-    seed: Annotated[int | None, typer.Option(help="The same seed, the same faults.")] = None,
-    ttft: Annotated[float | None, typer.Option(help="Seconds to the first token.")] = None,
-    tokens_per_second: Annotated[float | None, typer.Option(help="Pace of each stream.")] = None,
-    log: Annotated[Path | None, typer.Option(help="Append a JSON line per request to this file.")] = None,
+    port: Annotated[int, _option("PORT", "0 takes a free one. (default: 8787)", min=0, max=65535)] = 8787,
+    scenario: Annotated[
+        str, _option("NAME", "calm, rough, storm, instant, or a TOML or JSON file. (default: calm)")
+    ] = "calm",
+    seed: Annotated[int | None, _option("N", "The same seed, the same faults. (default: 0)")] = None,
+    ttft: Annotated[float | None, _option("SECONDS", "To the first token. (default: the scenario's)")] = None,
+    tokens_per_second: Annotated[
+        float | None, _option("N", "Pace of each stream; 0 sends all at once. (default: the scenario's)")
+    ] = None,
+    log: Annotated[Path | None, _option("FILE", "Append a JSON line per request to it. (default: none)")] = None,
 ) -> None:
     """Serve the embedded provider on 127.0.0.1 until Ctrl-C; its address is printed as one JSON line."""
     options = {"port": port, "scenario": scenario, "seed": seed, "ttft": ttft, "tokens-per-second": tokens_per_second}

@@ -10,7 +10,7 @@ import typer
 
 def tune(
     jobs: Annotated[
-        Path | None, typer.Argument(metavar="JOBS", help="The job file. [default: the newest run on this machine]")
+        Path | None, typer.Argument(metavar="JOBS", help="The job file. (default: the newest run on this machine)")
     ] = None,
     state: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where the state lies, if the run was told so.")
