@@ -21,7 +21,7 @@ from batchrun.gate.load import Load
 from batchrun.jobs.job import RequestFlags
 from batchrun.jobs.reader import JobFile, check_jobs
 from batchrun.outcome import Outcome
-from batchrun.providers.base import ConnectionWatch, Provider, Request
+from batchrun.providers.base import ConnectionWatch, Provider, Request, Wire
 from batchrun.retry import RetryPolicy
 from batchrun.stop import StopSwitch
 from batchrun.stream.clocks import ClockLimits
@@ -62,6 +62,7 @@ class ScriptedReply:
 class ScriptedProvider:
     """Plays a script for each prompt and remembers who was asked when, and how many at once."""
 
+    wire = Wire.MESSAGES
     base_url = "http://scripted"
     credential = "none"
 

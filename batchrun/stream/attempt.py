@@ -10,9 +10,10 @@ from dataclasses import replace
 
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.providers.base import Provider, Reply, Request
-from batchrun.providers.failures import cause_of_error_type, kept_message
+from batchrun.providers.failures import kept_message
 from batchrun.stream.clocks import ClockLimits
-from batchrun.stream.message import Kind, Message, MessageFold, StreamError, Truncated, message_from_body
+from batchrun.stream.folds import DOCUMENTS, FOLDS, Fold
+from batchrun.stream.message import Kind, Message, StreamError, Truncated
 from batchrun.stream.meter import Meter
 from batchrun.stream.sse import ProtocolError, ServerSentEvent, SSEDecoder
 from batchrun.stream.watch import Watch
@@ -27,7 +28,7 @@ async def attempt(provider: Provider, request: Request, limits: ClockLimits, met
     Raises:
         AttemptFailed: whatever went wrong, with the tokens that were received and are thrown away.
     """
-    fold = MessageFold()
+    fold = FOLDS[provider.wire]()
     try:
         return await _ask(provider, request, limits, meter, fold)
     except AttemptFailed as failed:
@@ -36,11 +37,11 @@ async def attempt(provider: Provider, request: Request, limits: ClockLimits, met
         raise AttemptFailed(_failure_of(exc, fold.received_tokens)) from exc
 
 
-async def _ask(provider: Provider, request: Request, limits: ClockLimits, meter: Meter, fold: MessageFold) -> Message:
+async def _ask(provider: Provider, request: Request, limits: ClockLimits, meter: Meter, fold: Fold) -> Message:
     try:
         async with Watch(limits) as watch, provider.open(request, limits.connect, watch) as reply:
             if not reply.is_stream:
-                return await _read_document(reply, watch)
+                return DOCUMENTS[provider.wire](await _read_document(reply, watch))
             await _Reading(reply, fold, watch, meter).run()
     except AttemptFailed:
         # With its stop reason the answer is whole, and paid: whatever the wire does then is no reason to pay again.
@@ -52,7 +53,7 @@ async def _ask(provider: Provider, request: Request, limits: ClockLimits, meter:
 class _Reading:
     """The reading of one stream: unpaced to the first piece of the answer and after the stop reason, paced between."""
 
-    def __init__(self, reply: Reply, fold: MessageFold, watch: Watch, meter: Meter) -> None:
+    def __init__(self, reply: Reply, fold: Fold, watch: Watch, meter: Meter) -> None:
         self._reply = reply
         self._fold = fold
         self._watch = watch
@@ -83,20 +84,20 @@ class _Reading:
         self._reply.pace(min(MAX_TICK, age * TICK_PER_AGE))
 
 
-async def _read_document(reply: Reply, watch: Watch) -> Message:
+async def _read_document(reply: Reply, watch: Watch) -> bytes:
     body = bytearray()
     async for chunk in reply.chunks():
         watch.received()
         watch.progressed()
         body += chunk
-    return message_from_body(bytes(body))
+    return bytes(body)
 
 
 def _failure_of(exc: ProtocolError | Truncated | StreamError, tokens: int) -> Failure:
     message = kept_message(str(exc), None)
     match exc:
-        case StreamError(error_type=error_type):
-            return Failure(cause_of_error_type(error_type), message, partial_tokens=tokens)
+        case StreamError(cause=cause):
+            return Failure(cause, message, partial_tokens=tokens)
         case Truncated():
             return Failure(Cause.TRUNCATED, message, partial_tokens=tokens)
         case ProtocolError():
