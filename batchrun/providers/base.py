@@ -35,15 +35,15 @@ class BackendConfig:
     """
 
     name: str = "claude"
+    kind: str = "anthropic"
     base_url: str | None = None
     key_file: Path | None = None
     simulated: bool = False
     insecure_http: bool = False
-    kind: str = "anthropic"
     key_env: str | None = None
+    model: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # some servers take their key in one of them
     betas: tuple[str, ...] = ()
-    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

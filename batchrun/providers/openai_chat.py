@@ -5,8 +5,9 @@ Knows headers, URL and errors of that API; what a stream of it says is read else
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -73,6 +74,14 @@ class OpenAIChatProvider:
             yield reply
         finally:
             await reply.close()
+
+    async def warm(self, connect_timeout: float) -> None:
+        """Open a connection and leave it to the next request. Raises nothing: who needs one will see the trouble."""
+        url = self._url.copy_with(path=self._url.path.removesuffix("/chat/completions") + "/models")
+        # A timeout around it all: the transport's own covers the connecting, not the wait for an answer.
+        with suppress(*WIRE_ERRORS, TimeoutError):
+            async with asyncio.timeout(connect_timeout):
+                await self._client.get(url)
 
     def kept(self, text: str) -> str:
         """The part of a foreign text that may be kept: short, on one line, without the credential."""

@@ -28,7 +28,7 @@ ANSWER = on_the_wire(*answer("Hello", " there"))
 
 @asynccontextmanager
 async def provider_for(base_url: str, **backend: Any) -> AsyncIterator[OpenAIChatProvider]:
-    provider = OpenAIChatProvider(BackendConfig("local", base_url, kind="openai", **backend), max_slots=4)
+    provider = OpenAIChatProvider(BackendConfig("local", "openai", base_url, **backend), max_slots=4)
     try:
         yield provider
     finally:

@@ -211,6 +211,33 @@ async def test_a_cancelled_attempt_closes_its_connection(script: Script) -> None
             await server.wires[0].went.wait()
 
 
+async def test_a_connection_can_be_made_beforehand() -> None:
+    """The request that follows finds it; what goes wrong with it is seen by whoever needs it."""
+
+    async def script(wire: Wire, request: Received) -> None:
+        await wire.send(whole(200, "application/json", b"{}") if request.method == "GET" else WHOLE)
+
+    async with conversation(script) as (server, provider):
+        await provider.warm(1.0)
+        assert (await answer_of(provider)).text == "Hello there"
+    assert [(request.method, request.target, request.connection) for request in server.received] == [
+        ("GET", "/v1/models", 0),
+        ("POST", "/v1/chat/completions", 0),
+    ]
+
+
+@pytest.mark.parametrize("script", [beginning(b"", falls_silent), beginning(HALF, resets)], ids=["silent", "reset"])
+async def test_what_goes_wrong_beforehand_is_told_to_nobody(script: Script) -> None:
+    """A server that is not there yet, too."""
+    async with conversation(script) as (server, provider):
+        await provider.warm(0.1)
+        async with asyncio.timeout(2):
+            while server.wires[0].is_open:
+                await asyncio.sleep(0.001)
+    async with provider_for("http://127.0.0.1:1/v1") as provider:
+        await provider.warm(0.1)
+
+
 async def test_a_closed_provider_has_no_connections() -> None:
     """Kept ones are closed with it."""
     async with conversation(saying(WHOLE)) as (server, provider):

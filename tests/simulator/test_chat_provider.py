@@ -30,7 +30,7 @@ LIMITS = ClockLimits(first_byte=0.5, idle=0.3)
 
 @asynccontextmanager
 async def chat_at(simulator: SimulatorProcess, **backend: Any) -> AsyncIterator[OpenAIChatProvider]:
-    config = BackendConfig("local", f"{simulator.base_url}/v1", kind="openai", **backend)
+    config = BackendConfig("local", "openai", f"{simulator.base_url}/v1", **backend)
     provider = OpenAIChatProvider(config, max_slots=20)
     try:
         yield provider
