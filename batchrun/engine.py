@@ -9,24 +9,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from batchrun.errors import ExitCode
+from batchrun.errors import ExitCode, JobFileError
 from batchrun.failure import AttemptFailed, Cause, Failure
-from batchrun.gate.law import Decision, GateBounds, Law, LimitedBy, Observation, steady
 from batchrun.gate.load import Load
-from batchrun.gate.slots import Gate, Slot
+from batchrun.gate.slots import Slot
 from batchrun.item import Item
 from batchrun.jobs.reader import JobFile
+from batchrun.journal.control import EVERY_GATE, Control
+from batchrun.lane import UNTUNED, Lane
 from batchrun.outcome import Measure, Outcome
-from batchrun.providers.base import Provider, Request
+from batchrun.providers.provider import Request
 from batchrun.retry import Action, RetryPolicy, Verdict, judge
 from batchrun.stop import SIGNALS, StopSwitch
 from batchrun.stream.attempt import attempt
-from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.message import Message
 from batchrun.stream.meter import Account, Meter, charged
 from batchrun.tally import Tally, View
@@ -52,53 +51,50 @@ class Sampler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How this run is to be done. Times in seconds."""
+    """How this run is to be done. Times in seconds; `prewarm` is how many connections each backend opens beforehand."""
 
-    bounds: GateBounds
-    clocks: ClockLimits
     retry: RetryPolicy
     period: float
     drain_timeout: float
     give_up: float
     stream: bool
-    law: Law = steady
+    prewarm: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What reaches the engine from outside, and whom it tells: once a period `on_period` gets the view, the load and
-    the loop's lag in milliseconds. `chance` is uniform in [0, 1), for the jitter of the backoff."""
+    the loop's lag in milliseconds. `chance` is uniform in [0, 1), for the jitter of the backoff; `control` gives what the
+    operator asks of the run at this moment."""
 
     stop: StopSwitch
     sampler: Sampler
     on_period: Callable[[View, Load, float], None]
     chance: Callable[[], float] = random.random
+    control: Callable[[], Control | None] = lambda: None
 
 
 class Engine:
-    """One run over the pending jobs of a job file; each of the `providers`, by backend, gets a gate of its own."""
+    """One run over the pending jobs of a job file; each backend has a lane of its own and shares nothing with others."""
 
     def __init__(
         self,
         terms: Terms,
         jobs: JobFile,
         store: Store,
-        providers: Mapping[str, Provider],
+        lanes: Mapping[str, Lane],
         tally: Tally,
         around: Surroundings,
     ) -> None:
         self._terms = terms
         self._jobs = jobs
         self._store = store
-        self._providers = providers
+        self._lanes = lanes
         self._tally = tally
         self._around = around
         self._stop = around.stop
         self._loop = asyncio.get_running_loop()
-        self._gates = {name: Gate(name, self._first_limit(), self._loop.time) for name in providers}
-        self._decisions = {name: Decision(self._first_limit(), LimitedBy.RAMP, "starting") for name in providers}
-        self._strikes: Counter[tuple[str, Cause]] = Counter()
-        self._shelved: set[str] = set()
+        self._shelved: set[tuple[str, str]] = set()
         self._draining = asyncio.Event()
         self._backing_off = 0
         self._meters: set[Meter] = set()
@@ -108,7 +104,7 @@ class Engine:
         self.accounts_cpu = 0.0  # CPU seconds charged to items that have ended; the rest of the process is overhead
 
     def __repr__(self) -> str:
-        return f"<Engine {self._tally.finished_now}/{self._tally.todo} {list(self._gates.values())}>"
+        return f"<Engine {self._tally.finished_now}/{self._tally.todo} {list(self._lanes.values())}>"
 
     # -- the run ------------------------------------------------------------------------------------------------------
 
@@ -116,7 +112,7 @@ class Engine:
         """Work until nothing is pending or the stop switch has been thrown and the drain is over.
 
         Raises:
-            JournalError, JobFileError: the run cannot go on; what was finished before is safe.
+            JournalError: the run cannot go on; what was finished before is safe.
         """
         for number in SIGNALS:
             self._loop.add_signal_handler(number, self._stop.signal, number)
@@ -137,13 +133,13 @@ class Engine:
             total=tally.total,
             finished=tally.finished,
             pending=tally.total - sum(tally.finished.values()),
-            in_flight=sum(gate.in_flight for gate in self._gates.values()),
+            in_flight=sum(lane.gate.in_flight for lane in self._lanes.values()),
             backing_off=self._backing_off,
             retries=tally.retried.total(),
             retried=dict(tally.retried),
             tok_s=self._tok_s,
             eta_s=tally.eta(now),
-            gates={name: self._gate_view(name) for name in self._gates},
+            gates={name: lane.view() for name, lane in self._lanes.items()},
             cpu=None if self._load is None else self._load.cpu,
             cpu_ewma=None if self._load is None else self._load.cpu_ewma,
             last_error=tally.last_error,
@@ -155,15 +151,15 @@ class Engine:
             async with asyncio.timeout(None) as cutoff, asyncio.TaskGroup() as items:
                 self._arm_stop(cutoff)
                 for name in self._jobs.pending:
-                    items.create_task(self._dispatch(name, items))
+                    items.create_task(self._dispatch(self._lanes[name], items))
         except TimeoutError:
             log.info("stopped with items in flight; they stay pending")
 
     def _arm_stop(self, cutoff: asyncio.Timeout) -> None:
         def drain() -> None:
             self._draining.set()
-            for gate in self._gates.values():
-                gate.close()
+            for lane in self._lanes.values():
+                lane.gate.close()
             cutoff.reschedule(self._loop.time() + self._terms.drain_timeout)
 
         self._stop.on_drain = drain
@@ -171,85 +167,95 @@ class Engine:
         if self._stop.is_on:
             drain()
 
-    async def _dispatch(self, name: str, items: asyncio.TaskGroup) -> None:
+    async def _dispatch(self, lane: Lane, items: asyncio.TaskGroup) -> None:
         """Hand the pending jobs of one backend to its slots, in the order of the file."""
-        gate = self._gates[name]
-        in_hand = asyncio.Semaphore(self._terms.bounds.max_slots + MAX_IN_HAND_BEYOND_SLOTS)
-        for job in self._jobs.jobs(name):
-            if job.model in self._shelved:
+        try:
+            await self._prewarm(lane)
+            await self._admit_all(lane, items)
+        except JobFileError as exc:
+            # The file was changed under us. What is in flight is paid for and may end; the next start checks it anew.
+            self._stop.drain(str(exc), ExitCode.STOPPED_EARLY)
+
+    async def _prewarm(self, lane: Lane) -> None:
+        """Open connections before the first item needs one; one that cannot be opened is the first item's trouble."""
+        count = min(self._terms.prewarm, lane.gate.limit)
+        async with asyncio.TaskGroup() as connections:
+            for _ in range(count):
+                connections.create_task(lane.provider.warm(lane.clocks.connect))
+
+    async def _admit_all(self, lane: Lane, items: asyncio.TaskGroup) -> None:
+        in_hand = asyncio.Semaphore(lane.bounds.max_slots + MAX_IN_HAND_BEYOND_SLOTS)
+        for job in self._jobs.jobs(lane.name):
+            if (lane.name, job.model) in self._shelved:
                 continue
             await self._store.wait_for_room()
             await in_hand.acquire()
-            slot = await gate.admit()
+            slot = await lane.gate.admit()
             if slot is None:
                 return
             account = Account()
             item = Item(job, self._loop.time())
-            task = items.create_task(charged(self._work(item, gate, slot, account), account))
+            task = items.create_task(charged(self._work(item, lane, slot, account), account))
             task.add_done_callback(lambda _: in_hand.release())
 
     # -- one item -----------------------------------------------------------------------------------------------------
 
-    async def _work(self, item: Item, gate: Gate, slot: Slot | None, account: Account) -> None:
+    async def _work(self, item: Item, lane: Lane, slot: Slot | None, account: Account) -> None:
         """One item from its first slot to its end; the slot is given back while it backs off."""
         try:
             while slot is not None:
                 with slot:
-                    result, measure = await self._attempt(item, account)
-                if await self._settle(item, gate, result, measure):
+                    result, measure = await self._attempt(item, lane, account)
+                if await self._settle(item, lane, result, measure):
                     return
-                slot = await gate.admit(again=True)
+                slot = await lane.gate.admit(again=True)
         finally:
             self.accounts_cpu += account.read()
 
-    async def _attempt(self, item: Item, account: Account) -> tuple[Message | Failure, Measure]:
+    async def _attempt(self, item: Item, lane: Lane, account: Account) -> tuple[Message | Failure, Measure]:
         item.attempts += 1
         stream = self._terms.stream if item.job.stream is None else item.job.stream
-        limits = self._terms.clocks.after_idle_retries(item.idle_retries)
+        limits = lane.clocks.after_idle_retries(item.idle_retries)
         meter = Meter(account)
         self._meters.add(meter)
         try:
-            provider = self._providers[item.job.backend]
-            message = await attempt(provider, Request(item.job.body, stream), limits, meter)
+            message = await attempt(lane.provider, Request(item.job.body, stream), limits, meter)
         except AttemptFailed as failed:
             return failed.failure, meter.measure(failed.failure.partial_tokens)
         except Exception as exc:  # the one place where a bug of ours is kept from taking the whole night with it
             log.exception("item %r: unexpected", item.job.id)
-            return Failure(Cause.BUG, f"{type(exc).__name__}: {exc}"), meter.measure(0)
+            return Failure(Cause.BUG, lane.provider.kept(f"{type(exc).__name__}: {exc}")), meter.measure(0)
         finally:
             self._meters.discard(meter)
         return message, meter.measure(message.output_tokens)
 
-    async def _settle(self, item: Item, gate: Gate, result: Message | Failure, measure: Measure) -> bool:
+    async def _settle(self, item: Item, lane: Lane, result: Message | Failure, measure: Measure) -> bool:
         """Do what follows from an attempt; True when the item needs no other one in this run."""
         if isinstance(result, Message):
-            self._clear_strikes(gate.name)
+            lane.strikes.answered()
             await self._finish(item.answered(result, measure, self._loop.time()))
             return True
         item.note(result)
         self._tally.retry(result)
-        verdict = self._judge(item, gate.name, result)
+        verdict = self._judge(item, lane, result)
         log.info("item %r attempt %d: %s (%s) -> %s", item.job.id, item.attempts, result.cause, result.message, verdict)
         match verdict.action:
             case Action.RETRY:
                 if verdict.hold > 0:
-                    gate.hold(verdict.hold)
+                    lane.gate.hold(verdict.hold)
                 return not await self._back_off(verdict.delay)
             case Action.FAIL:
                 await self._finish(item.failed(result, measure, self._loop.time(), final=verdict.final))
             case Action.SHELVE:
-                self._shelve(item.job.model, result, verdict)
+                self._shelve(lane.name, item.job.model, result, verdict)
             case Action.STOP:
                 self._stop.drain(f"{result.cause}: {result.message}", verdict.exit_code)
         return True
 
-    def _judge(self, item: Item, backend: str, failure: Failure) -> Verdict:
-        strikes = self._strikes[backend, failure.cause] + 1
-        self._clear_strikes(backend)
-        self._strikes[backend, failure.cause] = strikes
+    def _judge(self, item: Item, lane: Lane, failure: Failure) -> Verdict:
+        strikes = lane.strikes.note(failure.cause, item.job.id)
         if failure.cause is Cause.LOCAL:
-            gate = self._gates[backend]
-            gate.resize(max(self._terms.bounds.min_slots, gate.in_flight))
+            lane.shrink()
         return judge(failure, self._terms.retry, item.counted, item.failed_attempts, strikes, self._around.chance())
 
     async def _finish(self, outcome: Outcome) -> None:
@@ -269,20 +275,16 @@ class Engine:
             self._backing_off -= 1
         return False
 
-    def _shelve(self, model: str, failure: Failure, verdict: Verdict) -> None:
-        if model not in self._shelved:
-            self._shelved.add(model)
+    def _shelve(self, backend: str, model: str, failure: Failure, verdict: Verdict) -> None:
+        if (backend, model) not in self._shelved:
+            self._shelved.add((backend, model))
             self._stop.codes.add(verdict.exit_code)
             log.error("model %r is not known to the provider: %s; its items stay pending", model, failure.message)
 
     @property
     def shelved_models(self) -> list[str]:
         """Models that the provider does not know; their items stay pending."""
-        return sorted(self._shelved)
-
-    def _clear_strikes(self, backend: str) -> None:
-        for key in [key for key in self._strikes if key[0] == backend]:
-            del self._strikes[key]
+        return sorted({model for _, model in self._shelved})
 
     # -- the period ---------------------------------------------------------------------------------------------------
 
@@ -294,21 +296,23 @@ class Engine:
 
     def _take_period(self, lag_ms: float) -> None:
         self._load = self._around.sampler.sample()
-        for name in self._gates:
-            self._rule(name, self._load)
+        self._obey()
+        for lane in self._lanes.values():
+            lane.rule(self._load)
         self._count_tokens()
+        if all(lane.gate.is_paused for lane in self._lanes.values()):
+            self._tally.last_finish = self._loop.time()  # the operator's own doing is no reason to give up
         if self._loop.time() - self._tally.last_finish > self._terms.give_up:
             self._give_up()
         self._around.on_period(self.view(), self._load, lag_ms)
 
-    def _rule(self, name: str, load: Load) -> None:
-        gate = self._gates[name]
-        seen = Observation(load.cpu_ewma, load.samples, gate.take_peak(), gate.is_held)
-        decision = self._terms.law(gate.limit, seen, self._terms.bounds)
-        if decision.limit != gate.limit:
-            log.info("gate %s: %d -> %d slots: %s", name, gate.limit, decision.limit, decision.reason)
-            gate.resize(decision.limit)
-        self._decisions[name] = decision
+    def _obey(self) -> None:
+        """Do what the operator asks by `tune`; a backend's own tuning goes on top of that for all."""
+        control = self._around.control()
+        if control is None:
+            return
+        for name, lane in self._lanes.items():
+            lane.tune(control.gates.get(name, UNTUNED).over(control.gates.get(EVERY_GATE, UNTUNED)))
 
     def _give_up(self) -> None:
         worst = self._tally.retried.most_common(1)
@@ -321,17 +325,3 @@ class Engine:
         seen = self._tally.tokens + self._tally.wasted_tokens + sum(meter.chunks for meter in self._meters)
         self._tok_s = max(0, seen - self._tokens_seen) / self._terms.period
         self._tokens_seen = seen
-
-    def _gate_view(self, name: str) -> dict[str, object]:
-        gate, decision = self._gates[name], self._decisions[name]
-        return {
-            "slots": gate.limit,
-            "in_flight": gate.in_flight,
-            "waiting": gate.waiting,
-            "limited_by": str(LimitedBy.RATE_LIMIT if gate.is_held else decision.limited_by),
-            "reason": f"the provider asks to wait {gate.held_seconds:.0f} s" if gate.is_held else decision.reason,
-        }
-
-    def _first_limit(self) -> int:
-        bounds = self._terms.bounds
-        return min(max(bounds.start_slots, bounds.min_slots), bounds.max_slots)

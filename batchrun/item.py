@@ -52,7 +52,7 @@ class Item:
 
     def note(self, failure: Failure) -> None:
         """An attempt has failed."""
-        self.retried[failure.cause] += 1
+        self.retried[failure.cause.value] += 1  # a plain text: orjson takes no other for a key
         self.counted += RULES[failure.cause].costs_attempt
         self.wasted_tokens += failure.partial_tokens
 

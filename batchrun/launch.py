@@ -84,14 +84,14 @@ def _open(config: RunConfig, state: StateDir, run: str, stack: ExitStack) -> tup
 
 
 def _journal(config: RunConfig, state: StateDir, run: str, sha256: str) -> Journal:
-    settings = repr((config.flags, config.clocks, config.retry, config.gate, config.stream))
+    settings = repr((config.flags, sorted(config.backends.items()), config.retry, config.stream))
     hashed = hashlib.sha256(settings.encode()).hexdigest()[:16]
     return Journal.open(state, Header(run, sha256, hashed, timestamp()))
 
 
 def _check(config: RunConfig, index: FinishedIndex) -> tuple[JobFile, Sorter]:
     sorter = Sorter(index)
-    jobs = check_jobs(config.jobs, config.flags, config.backends, sorter.is_pending, config.selection)
+    jobs = check_jobs(config.jobs, config.flags, frozenset(config.backends), sorter.is_pending, config.selection)
     return jobs, sorter
 
 

@@ -63,11 +63,41 @@ FINAL = frozenset({Cause.BAD_REQUEST, Cause.TOO_LARGE})
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """`base` and `cap` of the backoff in seconds; base is the SDK's own first delay, cap the articles'."""
+    """`base` and `cap` of the backoff in seconds; base is the SDK's own first delay, cap the articles'. `longest_wait`
+    is how many seconds of waiting a run can bear: as long as it may go on without finishing anything."""
 
     max_attempts: int = 8  # the articles' 5 lose 6 items of 10,000 at 22 % faults
     base: float = 0.5
     cap: float = 30.0
+    longest_wait: float = 3600.0
+
+
+class Strikes:
+    """Failures of one cause in a row on one backend.
+
+    Once the backend has answered anything, an item counts once only: its own 403 must not stop everybody's night.
+    """
+
+    def __init__(self) -> None:
+        self._cause: Cause | None = None
+        self._ids: list[str] = []
+        self._has_answered = False
+
+    def __repr__(self) -> str:
+        return f"<Strikes {self._cause} by {self._ids}>"
+
+    def answered(self) -> None:
+        self._has_answered = True
+        self._ids.clear()
+
+    def note(self, cause: Cause, id: str) -> int:
+        """Take in a failure; gives how many of its cause there were in a row, this one included."""
+        if cause is not self._cause:
+            self._cause = cause
+            self._ids.clear()
+        if not self._has_answered or id not in self._ids:
+            self._ids.append(id)
+        return len(self._ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +134,13 @@ def judge(failure: Failure, policy: RetryPolicy, counted: int, tries: int, strik
         return Verdict(Action.FAIL, final=failure.cause in FINAL)
     if rule.action is Action.SHELVE:
         return Verdict(Action.SHELVE, exit_code=rule.exit_code)
-    if rule.costs_attempt and counted >= policy.max_attempts:
+    if (failure.retry_after or 0.0) > policy.longest_wait:
+        return Verdict(Action.STOP, exit_code=ExitCode.STOPPED_EARLY)
+    # An item may not fail of what stops the run before it could stop it.
+    if rule.costs_attempt and counted >= max(policy.max_attempts, rule.strikes):
         return Verdict(Action.FAIL, final=False)
     delay = backoff(policy, tries, chance)
-    if failure.retry_after is None:
+    if not failure.retry_after:  # "0" is no advice: taken at its word it would have a limit knocked at all night
         return Verdict(Action.RETRY, delay, hold=delay if rule.holds_backend else 0.0)
     # Never sooner than the provider asked, and not all at the same moment.
     wait = failure.retry_after + min(delay, 0.1 * failure.retry_after + policy.base * chance)

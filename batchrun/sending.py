@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,12 +25,14 @@ from batchrun.errors import BatchrunError, ConfigError, JournalError
 from batchrun.gate.load import Load, LoadSampler, raise_open_files
 from batchrun.item import timestamp
 from batchrun.jobs.reader import JobFile
+from batchrun.journal.control import forget_control, read_control
 from batchrun.journal.index import remember
 from batchrun.journal.runs import RunEnd, RunStart, record_end, record_start
 from batchrun.journal.snapshot import write_snapshot
 from batchrun.journal.writer import Journal
-from batchrun.providers.anthropic import AnthropicProvider
-from batchrun.providers.base import Provider
+from batchrun.lane import Lane
+from batchrun.providers.open import open_provider
+from batchrun.providers.provider import Provider
 from batchrun.simulator.process import start_simulator
 from batchrun.stop import StopSwitch
 from batchrun.tally import Tally, View
@@ -46,14 +48,15 @@ def send(config: RunConfig, jobs: JobFile, journal: Journal, run: str, ending: E
     """
     with ExitStack() as stack:
         stack.enter_context(_logging(config.log))
-        provider = _provider(config, stack)
+        providers = _providers(config, jobs, stack)
         start = _start(config, jobs, run)
-        teller.begin(_about(config, jobs, ending, provider))
+        teller.begin(_about(config, jobs, ending, providers))
+        forget_control(ending.state)
         record_start(ending.state, start)
         warning = remember(ending.state)
         if warning:
             teller.say(warning)
-        sending = _Sending(config, jobs, journal, provider, teller, _Told(ending, start))
+        sending = _Sending(config, jobs, journal, providers, teller, _Told(ending, start))
         try:
             done = asyncio.run(sending.work())
         except BatchrunError as exc:
@@ -83,12 +86,18 @@ class _Sending:
     """The asynchronous middle of a run."""
 
     def __init__(
-        self, config: RunConfig, jobs: JobFile, journal: Journal, provider: Provider, teller: Teller, told: _Told
+        self,
+        config: RunConfig,
+        jobs: JobFile,
+        journal: Journal,
+        providers: Mapping[str, Provider],
+        teller: Teller,
+        told: _Told,
     ) -> None:
         self._config = config
         self._jobs = jobs
         self._journal = journal
-        self._provider = provider
+        self._providers = providers
         self._teller = teller
         self._told = told
         self._stop = StopSwitch()
@@ -100,9 +109,13 @@ class _Sending:
             # After the SDK's import a full collection stalls the loop for 130 ms; what is there now is there for good.
             gc.collect()
             gc.freeze()
-            around = Surroundings(self._stop, LoadSampler(), partial(self._take_period, telemetry))
-            providers = {self._config.backend.name: self._provider}
-            engine = Engine(self._terms(), self._jobs, self._journal, providers, tally, around)
+            around = Surroundings(
+                self._stop,
+                LoadSampler(),
+                partial(self._take_period, telemetry),
+                control=partial(read_control, before.state),
+            )
+            engine = Engine(self._terms(), self._jobs, self._journal, self._lanes(), tally, around)
             self._told.write_status(engine.view())
             cpu_began = _cpu_seconds()
             try:
@@ -112,7 +125,8 @@ class _Sending:
                 self._told.write_status(engine.view(), {"exit_code": int(exc.exit_code), "reason": str(exc)})
                 raise
             finally:
-                await self._provider.close()
+                for provider in self._providers.values():
+                    await provider.close()
         return self._end(engine, tally, _cpu_seconds() - cpu_began)
 
     def _end(self, engine: Engine, tally: Tally, cpu: float) -> Ending:
@@ -133,14 +147,22 @@ class _Sending:
     def _terms(self) -> Terms:
         config = self._config
         return Terms(
-            bounds=replace(config.gate, max_slots=min(config.gate.max_slots, raise_open_files())),
-            clocks=config.clocks,
             retry=config.retry,
             period=config.period,
             drain_timeout=config.drain_timeout,
             give_up=config.give_up,
             stream=config.stream,
+            prewarm=config.prewarm,
         )
+
+    def _lanes(self) -> dict[str, Lane]:
+        bearable, now = raise_open_files(), asyncio.get_running_loop().time
+        lanes = {}
+        for name, provider in self._providers.items():
+            backend = self._config.backends[name]
+            bounds = replace(backend.bounds, max_slots=min(backend.bounds.max_slots, bearable))
+            lanes[name] = Lane.open(name, provider, bounds, backend.clocks, now)
+        return lanes
 
     def _take_period(self, telemetry: TelemetryLog, view: View, load: Load, lag_ms: float) -> None:
         telemetry.append(view, load, lag_ms)
@@ -161,12 +183,18 @@ async def _unwrapped(run: Coroutine[object, object, None]) -> None:
         raise error from None
 
 
-def _provider(config: RunConfig, stack: ExitStack) -> Provider:
-    backend = config.backend
-    if config.simulate:
-        simulator = stack.enter_context(start_simulator(config.scenario))
-        backend = replace(backend, base_url=simulator.base_url)
-    return AnthropicProvider(backend, config.gate.max_slots)
+def _providers(config: RunConfig, jobs: JobFile, stack: ExitStack) -> dict[str, Provider]:
+    """Those who are asked in this run, and nobody else: an idle backend needs no credentials."""
+    simulator = stack.enter_context(start_simulator(config.scenario)) if config.simulate else None
+    providers: dict[str, Provider] = {}
+    for name in jobs.pending:
+        backend = config.backends[name]
+        asked = backend.provider
+        if simulator is not None:
+            base_url = simulator.base_url + ("/v1" if asked.kind == "openai" else "")
+            asked = replace(asked, base_url=base_url, key_file=None, simulated=True)
+        providers[name] = open_provider(asked, backend.bounds.max_slots)
+    return providers
 
 
 def _start(config: RunConfig, jobs: JobFile, run: str) -> RunStart:
@@ -186,8 +214,9 @@ def _start(config: RunConfig, jobs: JobFile, run: str) -> RunStart:
     )
 
 
-def _about(config: RunConfig, jobs: JobFile, ending: Ending, provider: Provider) -> str:
-    asked = "the embedded provider" if config.simulate else f"{provider.base_url} ({provider.credential})"
+def _about(config: RunConfig, jobs: JobFile, ending: Ending, providers: Mapping[str, Provider]) -> str:
+    real = ", ".join(f"{provider.base_url} ({provider.credential})" for provider in providers.values())
+    asked = "the embedded provider" if config.simulate else real
     pending = f"{jobs.pending_count:,} of {jobs.total:,} items pending"
     return f"{pending}; model {_models(jobs)}; asking {asked}; answers go to {ending.state.results}"
 

@@ -28,6 +28,7 @@ class StopSwitch:
         self.halt_code: ExitCode | None = None
         self.on_drain: Callable[[], None] = _nothing
         self.on_halt: Callable[[], None] = _nothing
+        self._is_signalled = False
 
     def __repr__(self) -> str:
         return f"<StopSwitch {self.reason or 'off'}>"
@@ -50,11 +51,11 @@ class StopSwitch:
             self.on_halt()
 
     def signal(self, number: signal.Signals) -> None:
-        """A signal has come: the first drains, the second halts."""
-        if self.is_on:
+        """A signal has come: the first drains, the second halts; a drain that began for another reason is not cut."""
+        if self._is_signalled:
             self.halt(AT_ONCE_CODES[number])
-        else:
-            self.drain(f"{number.name} received", ExitCode.STOPPED_EARLY)
+        self._is_signalled = True
+        self.drain(f"{number.name} received", ExitCode.STOPPED_EARLY)
 
 
 def _nothing() -> None:

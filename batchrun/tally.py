@@ -5,6 +5,7 @@ Numbers only: a tally draws nothing and decides nothing.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,19 +73,24 @@ class Tally:
         self.tokens += outcome.measure.tokens
         self.last_finish = when
         self._recent.append(when)
+        while self._recent[0] < when - RATE_WINDOW:
+            self._recent.popleft()
         if outcome.error is not None:
             self.last_error = {"id": outcome.id, **outcome.error, "t": outcome.finished}
 
     def retry(self, failure: Failure) -> None:
-        self.retried[failure.cause] += 1
+        self.retried[failure.cause.value] += 1
         self.wasted_tokens += failure.partial_tokens
 
     def eta(self, when: float) -> float | None:
-        """Seconds until this run's items are finished at the recent pace; None before two of them are."""
-        while self._recent and self._recent[0] < when - RATE_WINDOW:
-            self._recent.popleft()
+        """Seconds until this run's items are finished at the recent pace; None before two of them are.
+
+        Changes nothing: the live view asks from a thread of its own, while the run goes on finishing.
+        """
+        moments = tuple(self._recent)
+        recent = len(moments) - bisect_left(moments, when - RATE_WINDOW)
         window = min(RATE_WINDOW, when - self.began)
         left = self.todo - self.finished_now
-        if len(self._recent) < 2 or window <= 0:
+        if recent < 2 or window <= 0:
             return None
-        return left * window / len(self._recent)
+        return left * window / recent

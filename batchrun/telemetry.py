@@ -5,6 +5,7 @@ Told, not acted upon: nothing here changes the run. Telemetry is not fsync'd; a 
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,7 @@ from batchrun.gate.load import Load
 from batchrun.item import timestamp
 from batchrun.tally import View
 
-SNAPSHOT_SCHEMA = "batchrun.status/1"
+SNAPSHOT_SCHEMA = "batchrun.snapshot/1"
 
 
 class TelemetryLog:
@@ -47,14 +48,15 @@ class TelemetryLog:
     def append(self, view: View, load: Load, lag_ms: float) -> None:
         """Write one line. A full disk loses the line and nothing else: the journal will say so soon enough."""
         line = orjson.dumps(telemetry_line(self._run, view, load, lag_ms), option=orjson.OPT_APPEND_NEWLINE)
-        try:
-            os.write(self._fd, line)
-        except OSError:
-            return
+        with contextlib.suppress(OSError):
+            written = os.write(self._fd, line)
+            # After a short write (a disk that is almost full) the next line must not be glued to the stub.
+            if written < len(line):
+                os.write(self._fd, b"\n")
 
 
 def telemetry_line(run: str, view: View, load: Load, lag_ms: float) -> dict[str, Any]:
-    """One period; `done`, `failed` and `retries` are totals of the run so far, `tok_s` is that of the period."""
+    """One period; `done` and `failed` are of the whole job file, `retries` of the run so far, `tok_s` of the period."""
     return {
         "t": timestamp(),
         "run": run,

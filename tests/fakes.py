@@ -20,8 +20,10 @@ from batchrun.gate.law import GateBounds
 from batchrun.gate.load import Load
 from batchrun.jobs.job import RequestFlags
 from batchrun.jobs.reader import JobFile, check_jobs
+from batchrun.journal.control import Control
+from batchrun.lane import Lane
 from batchrun.outcome import Outcome
-from batchrun.providers.base import ConnectionWatch, Provider, Request, Wire
+from batchrun.providers.provider import ConnectionWatch, Request, Wire
 from batchrun.retry import RetryPolicy
 from batchrun.stop import StopSwitch
 from batchrun.stream.clocks import ClockLimits
@@ -72,6 +74,7 @@ class ScriptedProvider:
         self.asked_at: list[float] = []
         self.open_now = 0
         self.most_open = 0
+        self.warmed = 0
 
     @asynccontextmanager
     async def open(
@@ -89,6 +92,12 @@ class ScriptedProvider:
             yield ScriptedReply(prompt, steps)
         finally:
             self.open_now -= 1
+
+    async def warm(self, connect_timeout: float) -> None:
+        self.warmed += 1
+
+    def kept(self, text: str) -> str:
+        return text
 
     async def close(self) -> None:
         pass
@@ -135,9 +144,8 @@ def failing(cause: Cause, status: int | None = None, retry_after: float | None =
     return Failure(cause, f"scripted {cause}", status=status, retry_after=retry_after)
 
 
+BOUNDS = GateBounds()
 TERMS = Terms(
-    bounds=GateBounds(),
-    clocks=ClockLimits(),
     retry=RetryPolicy(),
     period=2.0,
     drain_timeout=20.0,
@@ -149,7 +157,7 @@ TERMS = Terms(
 class Stage:
     """An engine with everything round it, over so many simple jobs."""
 
-    def __init__(self, place: Path, script: Script, count: int = 10, **terms: Any) -> None:
+    def __init__(self, place: Path, script: Script, count: int = 10, bounds: GateBounds = BOUNDS, **terms: Any) -> None:
         path = place / "jobs.jsonl"
         path.write_bytes(b"".join(orjson.dumps({"id": f"i{n}", "prompt": f"p{n}"}) + b"\n" for n in range(count)))
         self.jobs: JobFile = check_jobs(path, RequestFlags(), frozenset({"claude"}), lambda id, request: True)
@@ -158,15 +166,24 @@ class Stage:
         self.load = ToldLoad()
         self.stop = StopSwitch()
         self.views: list[View] = []
+        self.control: Control | None = None
+        self._bounds = bounds
         self._terms = replace(TERMS, **terms)
         self.engine: Engine | None = None
 
     def build(self) -> Engine:
         """Inside the loop: the engine asks it for its clock."""
-        tally = Tally(self.jobs.total, {}, self.jobs.pending_count, asyncio.get_running_loop().time())
-        around = Surroundings(self.stop, self.load, lambda view, load, lag: self.views.append(view), lambda: 0.5)
-        providers: dict[str, Provider] = {"claude": self.provider}
-        self.engine = Engine(self._terms, self.jobs, self.store, providers, tally, around)
+        now = asyncio.get_running_loop().time
+        tally = Tally(self.jobs.total, {}, self.jobs.pending_count, now())
+        around = Surroundings(
+            self.stop,
+            self.load,
+            lambda view, load, lag: self.views.append(view),
+            lambda: 0.5,
+            lambda: self.control,
+        )
+        lanes = {"claude": Lane.open("claude", self.provider, self._bounds, ClockLimits(), now)}
+        self.engine = Engine(self._terms, self.jobs, self.store, lanes, tally, around)
         return self.engine
 
     async def run(self) -> dict[str, Outcome]:

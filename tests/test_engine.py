@@ -10,6 +10,7 @@ import pytest
 from batchrun.errors import ExitCode, JournalError
 from batchrun.failure import Cause
 from batchrun.gate.law import GateBounds
+from batchrun.journal.control import Control, Tuning
 from batchrun.outcome import Status
 from batchrun.retry import RetryPolicy
 from tests.fakes import Stage, Step, StoreWhoseDiskIsFull, failing
@@ -233,3 +234,50 @@ def test_views_add_up(tmp_path: Path) -> None:
     for view in stage.views:
         assert sum(view.finished.values()) + view.pending == view.total == 60
         assert view.in_flight <= view.gates["claude"]["slots"]
+
+
+def test_a_tuned_run_obeys_within_a_period(tmp_path: Path) -> None:
+    """Fewer slots at once, and the views tell it; what runs above the new limit runs to its end."""
+    stage = Stage(tmp_path, lambda prompt, seen: [1.0], 200)
+
+    async def run() -> None:
+        engine = stage.build()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(engine.run())
+            await asyncio.sleep(5)
+            stage.control = Control({"*": Tuning(max_slots=2), "claude": Tuning(target_cpu=50.0)})
+            await asyncio.sleep(5)
+            assert stage.provider.open_now <= 2
+
+    run_virtual(run())
+    assert stage.views[-1].gates["claude"]["tuned"] == {"max_slots": 2, "target_cpu": 50.0}
+    assert len(stage.store.outcomes) == 200
+
+
+def test_a_paused_run_admits_nothing_until_it_is_resumed_and_does_not_give_up(tmp_path: Path) -> None:
+    """The operator's pause is no stall."""
+    stage = Stage(tmp_path, lambda prompt, seen: [1.0], 50, give_up=60.0)
+
+    async def run() -> list[float]:
+        engine, loop = stage.build(), asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(engine.run())
+            stage.control = Control({"*": Tuning(paused=True)})
+            await asyncio.sleep(600)
+            asked = len(stage.provider.asked)
+            assert stage.views[-1].gates["claude"]["limited_by"] == "paused"
+            stage.control = Control({"*": Tuning(paused=False)})
+            await asyncio.sleep(5)
+            assert len(stage.provider.asked) > asked
+        return [loop.time()]
+
+    run_virtual(run())
+    assert len(stage.store.outcomes) == 50
+    assert stage.stop.reason is None
+
+
+def test_connections_are_opened_before_the_first_item_needs_one(tmp_path: Path) -> None:
+    """As many as were asked for, but no more than there are slots."""
+    stage = Stage(tmp_path, calm, 3, prewarm=100)
+    run_virtual(stage.run())
+    assert stage.provider.warmed == 8

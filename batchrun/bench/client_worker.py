@@ -16,7 +16,7 @@ import anthropic
 
 from batchrun.outcome import Measure
 from batchrun.providers.anthropic import AnthropicProvider
-from batchrun.providers.base import BackendConfig, Request
+from batchrun.providers.provider import BackendConfig, Request
 from batchrun.stream.attempt import attempt
 from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.meter import Account, Meter, charged

@@ -32,6 +32,7 @@ Stream = Annotated[
     bool | None, _option(WHAT, "Whether answers are streamed. (default: stream)", "--stream/--no-stream")
 ]
 
+Backend = Annotated[str | None, _option(WHO, "For lines that name none. (default: claude)", metavar="NAME")]
 BaseUrl = Annotated[str | None, _option(WHO, "Without /v1. (default: what the SDK resolves)", metavar="URL")]
 KeyFile = Annotated[Path | None, _option(WHO, "A file that holds the key, mode 0600; for cron.", metavar="FILE")]
 InsecureHttp = Annotated[bool | None, _option(WHO, "Allow http beyond this machine.", "--insecure-http")]
@@ -41,6 +42,7 @@ Scenario = Annotated[str | None, _option(WHO, "With --simulate: calm, rough, sto
 TargetCpu = Annotated[float | None, _option(GATE, "Per cent of the host. (default: 70)", metavar="PERCENT")]
 MinSlots = Annotated[int | None, _option(GATE, "Never fewer at once. (default: 1)", min=1, metavar="N")]
 MaxSlots = Annotated[int | None, _option(GATE, "Never more at once. (default: 256)", min=1, metavar="N")]
+Prewarm = Annotated[int | None, _option(GATE, "Connections to open beforehand. (default: 0)", min=1, metavar="N")]
 Period = Annotated[str | None, _option(GATE, "Between two looks at the load. (default: 2s)", metavar="DURATION")]
 
 ConnectTimeout = Annotated[str | None, _option(CLOCKS, "To a connection. (default: 10s)", metavar="DURATION")]

@@ -43,7 +43,7 @@ def report(
 
 
 def _seconds(text: str) -> float:
-    from batchrun.config import parse_duration
+    from batchrun.settings import parse_duration
 
     try:
         return parse_duration(text)

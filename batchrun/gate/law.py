@@ -21,6 +21,7 @@ class LimitedBy(StrEnum):
     MAX_SLOTS = "max_slots"
     JOBS = "jobs"  # not enough items are left to fill the slots
     RATE_LIMIT = "rate_limit"  # the provider told us to wait
+    PAUSED = "paused"  # by the operator
     RAMP = "ramp"  # nothing: the limit is still growing
 
 

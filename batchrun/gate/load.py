@@ -1,4 +1,4 @@
-"""The load of the host and of this process, as psutil and the clock tell it. Samples only; judging is the law's."""
+"""The load of the host and of this process, as psutil tells it, and the limit of open files. Judging is the law's."""
 
 from __future__ import annotations
 

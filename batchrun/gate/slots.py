@@ -36,6 +36,7 @@ class Gate:
         self._now = now
         self._held_until = 0.0
         self._is_closed = False
+        self._is_paused = False
         self._again: deque[asyncio.Future[bool]] = deque()
         self._first: deque[asyncio.Future[bool]] = deque()
         self._wake: asyncio.TimerHandle | None = None
@@ -55,6 +56,16 @@ class Gate:
     def held_seconds(self) -> float:
         """How long the hold will still last; 0 for none."""
         return max(0.0, self._held_until - self._now())
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the operator wants nothing admitted, until he says otherwise."""
+        return self._is_paused
+
+    def pause(self, *, paused: bool) -> None:
+        """Admit nobody from now on, or somebody again; what runs runs to its end."""
+        self._is_paused = paused
+        self._admit_waiting()
 
     def take_peak(self) -> int:
         """The most slots that were taken at once since the last call."""
@@ -100,7 +111,7 @@ class Gate:
 
     @property
     def _is_open(self) -> bool:
-        return self.in_flight < self.limit and not self.is_held
+        return self.in_flight < self.limit and not self.is_held and not self._is_paused
 
     async def _queue_up(self, queue: deque[asyncio.Future[bool]]) -> bool:
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()

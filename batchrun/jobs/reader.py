@@ -115,12 +115,15 @@ def check_jobs(
     """
     checker = _Checker(path, flags, backends, is_pending, selection)
     digest = hashlib.sha256()
-    with open_jobs(path) as file:
-        offset = 0
-        for number, line in enumerate(file, start=1):
-            digest.update(line)
-            checker.take(line, number, offset)
-            offset += len(line)
+    offset = 0
+    try:
+        with open_jobs(path) as file:
+            for number, line in enumerate(file, start=1):
+                digest.update(line)
+                checker.take(line, number, offset)
+                offset += len(line)
+    except OSError as exc:
+        raise JobFileUnreadable(f"{path}: cannot be read at byte {offset} ({exc.strerror}); check the disk") from exc
     return checker.result(digest.hexdigest())
 
 

@@ -7,6 +7,7 @@ do it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -17,9 +18,9 @@ import orjson
 
 from batchrun.errors import CredentialsError
 from batchrun.failure import AttemptFailed, Cause, Failure
-from batchrun.providers.base import BackendConfig, ConnectionWatch, Request, Wire
 from batchrun.providers.credential import given_key, require_safe, sendable
 from batchrun.providers.failures import cause_of_status, kept_message, retry_after
+from batchrun.providers.provider import BackendConfig, ConnectionWatch, Request, Wire
 from batchrun.providers.reply import WIRE_ERRORS, HttpReply, broken, unanswered
 from batchrun.providers.transport import CONNECTION_WATCH, PacedTransport, proxy_for
 
@@ -39,7 +40,7 @@ class AnthropicProvider:
     wire = Wire.MESSAGES
 
     def __init__(self, backend: BackendConfig, max_slots: int) -> None:
-        transport = PacedTransport(proxy_for(backend.base_url or "https://api.anthropic.com"), keepalive=max_slots)
+        transport = PacedTransport(keepalive=max_slots)
         # follow_redirects off: the key would travel to another origin. trust_env off: netrc is not ours to read.
         http_client = httpx2.AsyncClient(transport=transport, follow_redirects=False, trust_env=False, timeout=None)
         self._client = anthropic.AsyncAnthropic(
@@ -56,6 +57,7 @@ class AnthropicProvider:
         self.credential = self._kind_of_credential(backend)
         self._headers = _headers(backend)
         require_safe(self._client.base_url, backend)
+        transport.use_proxy(proxy_for(self.base_url))
 
     def __repr__(self) -> str:
         return f"<AnthropicProvider {self.base_url} by {self.credential}>"
@@ -68,6 +70,14 @@ class AnthropicProvider:
             yield reply
         finally:
             await reply.close()
+
+    async def warm(self, connect_timeout: float) -> None:
+        timeout = httpx2.Timeout(connect_timeout)
+        with contextlib.suppress(anthropic.AnthropicError):
+            await self._client.get("/v1/models?limit=1", cast_to=httpx2.Response, options={"timeout": timeout})
+
+    def kept(self, text: str) -> str:
+        return kept_message(text, self._secret)
 
     async def close(self) -> None:
         await self._client.close()

@@ -7,10 +7,9 @@ import os
 import httpx2
 
 from batchrun.errors import ConfigError, CredentialsError
-from batchrun.providers.base import BackendConfig
 from batchrun.providers.key_file import read_key
-
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+from batchrun.providers.provider import BackendConfig
+from batchrun.providers.transport import LOOPBACK
 
 
 def given_key(backend: BackendConfig) -> str | None:

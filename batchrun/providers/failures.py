@@ -31,6 +31,7 @@ BY_STATUS: dict[int, Cause] = {
     402: Cause.CREDENTIALS,
     403: Cause.CREDENTIALS,
     404: Cause.UNKNOWN_MODEL,
+    407: Cause.CREDENTIALS,  # a proxy's
     408: Cause.SERVER_ERROR,
     409: Cause.SERVER_ERROR,
     413: Cause.TOO_LARGE,
@@ -38,51 +39,62 @@ BY_STATUS: dict[int, Cause] = {
     529: Cause.OVERLOADED,
 }
 
-# A limit on money arrives as 429 or 400 and lasts for weeks: waiting out the night would be wrong.
-QUOTA_CODES = frozenset({"enforced_spend_limit_reached", "spend_limit_reached", "credit_balance_too_low"})
+# By `error.details.error_code`, as the SDK's types list it: what the status alone would hide. A limit on money arrives
+# as 429 and lasts for weeks: waiting out the night would be wrong. An organisation on hold is a 400, and no item's.
+BY_ERROR_CODE: dict[str, Cause] = {
+    "enforced_spend_limit_reached": Cause.QUOTA,
+    "contract_spend_limit_reached": Cause.QUOTA,
+    "organization_on_hold": Cause.CREDENTIALS,
+}
 
 
 def cause_of_status(status: int, error_code: str | None = None) -> Cause:
-    """The cause behind an HTTP status that is not 2xx; redirects are not followed and count as a bad request."""
-    if error_code in QUOTA_CODES:
-        return Cause.QUOTA
-    if status in BY_STATUS:
-        return BY_STATUS[status]
-    return Cause.SERVER_ERROR if status >= 500 else Cause.BAD_REQUEST
+    """The cause behind an HTTP status that is not 2xx. A redirect, which is never followed, is some portal's doing and
+    no item's."""
+    cause = BY_ERROR_CODE.get(error_code or "") or BY_STATUS.get(status)
+    if cause is not None:
+        return cause
+    return Cause.BAD_REQUEST if 400 <= status < 500 else Cause.SERVER_ERROR
 
 
-def cause_of_error_type(error_type: str) -> Cause:
+def cause_of_error_type(error_type: str, error_code: str | None = None) -> Cause:
     """The cause behind an `error` event in a stream; an unknown type is the server's own trouble."""
-    return BY_ERROR_TYPE.get(error_type, Cause.SERVER_ERROR)
+    return BY_ERROR_CODE.get(error_code or "") or BY_ERROR_TYPE.get(error_type, Cause.SERVER_ERROR)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds for which the provider asks us to wait; None where it says nothing that can be understood.
+    """Seconds for which the provider asks us to wait, the longest that it names; None where it says nothing that can be
+    understood.
 
     Args:
         headers: of the response, found whatever the case of their names.
         now: aware, for the form of the header that is a date.
     """
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000
     told = headers.get("retry-after")
-    seconds = _number(told)
-    if seconds is not None or told is None:
-        return seconds
-    try:
-        date = parsedate_to_datetime(told)
-    except ValueError:
-        return None
-    aware = date if date.tzinfo is not None else date.replace(tzinfo=UTC)
-    return max(0.0, (aware - now).total_seconds())
+    milliseconds, seconds = _number(headers.get("retry-after-ms")), _number(told)
+    if seconds is None and told is not None:
+        seconds = _seconds_until(told, now)
+    waits = [milliseconds / 1000] if milliseconds is not None else []
+    waits += [seconds] if seconds is not None else []
+    return max(waits, default=None)
 
 
 def kept_message(text: str, secret: str | None) -> str:
     """The part of a foreign text that may be kept: short, on one line, without the credential."""
     if secret:
         text = text.replace(secret, "***")
+    # Half a character, which JSON lets through as an escape, could not be written anywhere.
+    text = text.encode(errors="replace").decode()
     return " ".join(text[: MAX_MESSAGE * 2].split())[:MAX_MESSAGE]
+
+
+def _seconds_until(text: str, now: datetime) -> float | None:
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    aware = date if date.tzinfo is not None else date.replace(tzinfo=UTC)
+    return max(0.0, (aware - now).total_seconds())
 
 
 def _number(text: str | None) -> float | None:

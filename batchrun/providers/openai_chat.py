@@ -17,10 +17,10 @@ import orjson
 from batchrun import __version__
 from batchrun.errors import ConfigError
 from batchrun.failure import AttemptFailed, Failure
-from batchrun.providers.base import BackendConfig, ConnectionWatch, Request, Wire
 from batchrun.providers.chat_errors import ChatError, error_in
 from batchrun.providers.credential import given_key, require_safe
 from batchrun.providers.failures import kept_message, retry_after
+from batchrun.providers.provider import BackendConfig, ConnectionWatch, Request, Wire
 from batchrun.providers.reply import WIRE_ERRORS, HttpReply, broken, request_id_of, unanswered
 from batchrun.providers.transport import CONNECTION_WATCH, PacedTransport, proxy_for
 
@@ -55,9 +55,11 @@ class OpenAIChatProvider:
         self.credential = _kind_of_credential(backend, self._secret)
         self._takes_stream_options = True
         # follow_redirects off: the key would travel to another origin. trust_env off: netrc is not ours to read.
+        transport = PacedTransport(keepalive=max_slots)
+        transport.use_proxy(proxy_for(self.base_url))
         self._client = httpx2.AsyncClient(
             headers=_headers(backend, self._secret),
-            transport=PacedTransport(proxy_for(self.base_url), keepalive=max_slots),
+            transport=transport,
             follow_redirects=False,
             trust_env=False,
             timeout=None,

@@ -23,10 +23,12 @@ import httpcore2
 import httpx2
 from anyio.streams.tls import TLSAttribute, TLSStream
 
-from batchrun.providers.base import ConnectionWatch
+from batchrun.errors import ConfigError
+from batchrun.providers.provider import ConnectionWatch
 
 # The watch of the attempt whose task makes the connection; connections are made inside the task that needs them.
 CONNECTION_WATCH: ContextVar[ConnectionWatch | None] = ContextVar("connection_watch", default=None)
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 PACER = "batchrun_pacer"  # the name under which a connection hands out its pacer
 GRID = 0.01  # seconds; without it a hundred streams make a hundred turns of the loop where ten would do
 KEEPALIVE_SECONDS = 60.0  # shorter than the idle limits of common proxies
@@ -121,10 +123,14 @@ class PacedNetworkStream(httpcore2.AsyncNetworkStream):
                 )
         except TimeoutError as exc:
             await self.aclose()
-            raise httpcore2.ConnectTimeout("the TLS handshake took too long") from exc
+            raise httpcore2.ConnectTimeout(f"no TLS handshake with {server_hostname} within {timeout:g} s") from exc
         except (anyio.BrokenResourceError, anyio.EndOfStream, ssl.SSLError) as exc:
             await self.aclose()
-            raise httpcore2.ConnectError(str(exc)) from exc
+            why = str(exc.__cause__ or exc) or "the connection was closed"
+            raise httpcore2.ConnectError(f"no TLS handshake with {server_hostname} ({why})") from exc
+        except BaseException:
+            await self.aclose()  # cancelled: nobody else knows of this socket yet
+            raise
         return PacedNetworkStream(stream, self._paced)
 
     def get_extra_info(self, info: str) -> Any:
@@ -164,7 +170,7 @@ class PacedBackend(httpcore2.AsyncNetworkBackend):
         except TimeoutError as exc:
             raise httpcore2.ConnectTimeout(f"no connection to {host}:{port} within {timeout:g} s") from exc
         except OSError as exc:
-            raise httpcore2.ConnectError(f"no connection to {host}:{port} ({exc})") from exc
+            raise httpcore2.ConnectError(f"no connection to {host}:{port} ({_why(exc)})") from exc
         if watch is not None:
             watch.connected()
         for option in socket_options or ():
@@ -197,18 +203,20 @@ class PacedTransport(httpx2.AsyncBaseTransport):
     Connections are not limited here (slots are), and every one is kept for use again.
     """
 
-    def __init__(self, proxy: str | None, keepalive: int) -> None:
-        options: dict[str, Any] = {
-            "ssl_context": httpx2.create_ssl_context(),
-            "max_connections": None,
-            "max_keepalive_connections": keepalive,
-            "keepalive_expiry": KEEPALIVE_SECONDS,
-            "network_backend": PacedBackend(),
-        }
-        self._pool = (
-            httpcore2.AsyncConnectionPool(**options)
-            if proxy is None
-            else httpcore2.AsyncHTTPProxy(proxy_url=proxy, **options)
+    def __init__(self, keepalive: int) -> None:
+        self._ssl_context = httpx2.create_ssl_context()
+        self._keepalive = keepalive
+        self.use_proxy(None)
+
+    def use_proxy(self, proxy: httpx2.Proxy | None) -> None:
+        """To be told before the first request: which proxy it is hangs on a base URL that the client has resolved."""
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=self._ssl_context,
+            proxy=None if proxy is None else httpcore2.Proxy(str(proxy.url), auth=proxy.raw_auth),
+            max_connections=None,
+            max_keepalive_connections=self._keepalive,
+            keepalive_expiry=KEEPALIVE_SECONDS,
+            network_backend=PacedBackend(),
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -232,13 +240,23 @@ class PacedTransport(httpx2.AsyncBaseTransport):
         await self._pool.aclose()
 
 
-def proxy_for(base_url: str) -> str | None:
-    """The proxy that the environment (`HTTPS_PROXY`, `NO_PROXY`, ...) names for this URL."""
+def proxy_for(base_url: str) -> httpx2.Proxy | None:
+    """The proxy that the environment (`HTTPS_PROXY`, `NO_PROXY`, ...) names for this URL; none can reach our loopback.
+
+    Raises:
+        ConfigError: what it names is no HTTP proxy.
+    """
     parts = urlsplit(base_url)
-    if proxy_bypass(parts.hostname or ""):
-        return None
+    host = parts.hostname or ""
     proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
+    named = proxies.get(parts.scheme) or proxies.get("all")
+    if not named or host in LOOPBACK or proxy_bypass(host):
+        return None
+    scheme = urlsplit(named).scheme if "://" in named else "http"
+    if scheme not in ("http", "https"):
+        remedy = f"set {parts.scheme.upper()}_PROXY to an HTTP proxy, or NO_PROXY={host} to use none"
+        raise ConfigError(f"the environment names a proxy of kind {scheme} for {host}, which is not spoken; {remedy}")
+    return httpx2.Proxy(named if "://" in named else f"http://{named}")
 
 
 def pacer_of(response: httpx2.Response) -> Pacer | None:
@@ -246,6 +264,12 @@ def pacer_of(response: httpx2.Response) -> Pacer | None:
     stream = response.extensions.get("network_stream")
     pacer = stream.get_extra_info(PACER) if stream is not None else None
     return pacer if isinstance(pacer, Pacer) else None
+
+
+def _why(exc: OSError) -> str:
+    """What the kernel said of each address that was tried."""
+    cause = exc.__cause__
+    return "; ".join(map(str, cause.exceptions)) if isinstance(cause, ExceptionGroup) else str(cause or exc)
 
 
 def _is_readable(sock: Any) -> bool:

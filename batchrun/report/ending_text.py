@@ -21,9 +21,7 @@ def run_words(run: NightRun) -> Words:
         case How.RUNNING:
             return Words("still running", Tone.GOOD)
         case How.KILLED:
-            return Words(
-                "killed: it wrote no end (SIGKILL, out of memory or power); what was finished is kept", Tone.BAD
-            )
+            return Words("killed (kill -9, out of memory or power): it wrote no end", Tone.BAD)
         case How.ENDED:
             word = "ended" if run.exit_code == 0 else "ended; not every item has a full answer"
             return Words(f"{word} (exit {run.exit_code})", Tone.PLAIN if run.exit_code == 0 else Tone.WARN)

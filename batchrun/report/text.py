@@ -128,7 +128,7 @@ def _load(summary: Summary, width: int, zone: tzinfo | None, marks: str) -> Bloc
         line = sparkline(downsample(series.times, figures, room), top, marks)
         mean = sum(figures) / len(figures)
         curves.append(
-            (Words(label, Tone.FAINT), Words(line), Words(f"mean {mean:.0f}{unit}, max {max(figures):.0f}{unit}"))
+            (Words(label, Tone.FAINT), Words(line), Words(f"mean {rate(mean)}{unit}, max {max(figures):.0f}{unit}"))
         )
     begin, end = (clock(time, moment(summary.night.until), zone) for time in series.span())
     return Block(f"Load from {begin} to {end}", tuple(curves))

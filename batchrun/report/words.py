@@ -28,6 +28,7 @@ LIMITS = {
     "max_slots": "--max-slots",
     "jobs": "too few items left to fill the slots",
     "rate_limit": "the provider's rate limit",
+    "paused": "`batchrun tune --pause`",
     "ramp": "nothing (still growing)",
 }
 

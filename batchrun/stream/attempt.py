@@ -9,8 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from batchrun.failure import AttemptFailed, Cause, Failure
-from batchrun.providers.base import Provider, Reply, Request
-from batchrun.providers.failures import kept_message
+from batchrun.providers.provider import Provider, Reply, Request
 from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.folds import DOCUMENTS, FOLDS, Fold
 from batchrun.stream.message import Kind, Message, StreamError, Truncated
@@ -34,7 +33,8 @@ async def attempt(provider: Provider, request: Request, limits: ClockLimits, met
     except AttemptFailed as failed:
         raise AttemptFailed(replace(failed.failure, partial_tokens=fold.received_tokens)) from failed
     except (ProtocolError, Truncated, StreamError) as exc:
-        raise AttemptFailed(_failure_of(exc, fold.received_tokens)) from exc
+        failure = Failure(_cause_of(exc), provider.kept(str(exc)), partial_tokens=fold.received_tokens)
+        raise AttemptFailed(failure) from exc
 
 
 async def _ask(provider: Provider, request: Request, limits: ClockLimits, meter: Meter, fold: Fold) -> Message:
@@ -93,12 +93,11 @@ async def _read_document(reply: Reply, watch: Watch) -> bytes:
     return bytes(body)
 
 
-def _failure_of(exc: ProtocolError | Truncated | StreamError, tokens: int) -> Failure:
-    message = kept_message(str(exc), None)
+def _cause_of(exc: ProtocolError | Truncated | StreamError) -> Cause:
     match exc:
         case StreamError(cause=cause):
-            return Failure(cause, message, partial_tokens=tokens)
+            return cause
         case Truncated():
-            return Failure(Cause.TRUNCATED, message, partial_tokens=tokens)
+            return Cause.TRUNCATED
         case ProtocolError():
-            return Failure(Cause.PROTOCOL, message, partial_tokens=tokens)
+            return Cause.PROTOCOL

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from batchrun.providers.base import Wire
+from batchrun.providers.provider import Wire
 from batchrun.stream.chat import ChatFold, message_from_completion
 from batchrun.stream.message import Kind, Message, MessageFold, message_from_body
 

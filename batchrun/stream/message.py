@@ -317,9 +317,11 @@ def _mapping(event: dict[str, Any], name: str) -> dict[str, Any]:
 def _stream_error(event: dict[str, Any]) -> StreamError:
     error = event.get("error")
     error = error if isinstance(error, dict) else {}
+    details = error.get("details")
+    code = details.get("error_code") if isinstance(details, dict) else None
     error_type = str(error.get("type") or "api_error")
     message = str(error.get("message") or "an error without a message")
-    return StreamError(error_type, message, cause_of_error_type(error_type))
+    return StreamError(error_type, message, cause_of_error_type(error_type, code if isinstance(code, str) else None))
 
 
 def _parse_tool_input(block: dict[str, Any]) -> None:

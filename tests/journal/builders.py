@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +101,15 @@ def refusal_of(state: StateDir) -> str:
     except JournalError as exc:
         return str(exc)
     return ""
+
+
+def kept_aside(state: StateDir) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(state.path.glob("*.bad-*")))
+
+
+def damage(path: Path, change: Callable[[bytes], bytes]) -> None:
+    path.write_bytes(change(path.read_bytes()))
+
+
+def lines_of(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines(keepends=True)

@@ -19,10 +19,28 @@ class DiskInMemory(Disk):
         pass
 
 
-class DiskWithDiary(Disk):
+class DiskThatKnowsNames(Disk):
+    """Remembers which file each descriptor is."""
+
+    def __init__(self) -> None:
+        self.names: dict[int, str] = {}
+
+    def open_log(self, path: Path) -> int:
+        fd = super().open_log(path)
+        self.names[fd] = path.name
+        return fd
+
+    def open_new(self, path: Path, *, exclusive: bool = False) -> int:
+        fd = super().open_new(path, exclusive=exclusive)
+        self.names[fd] = path.name
+        return fd
+
+
+class DiskWithDiary(DiskThatKnowsNames):
     """Notes each operation as a verb and the name of the file."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.diary: list[tuple[str, str]] = []
 
     def write(self, fd: int, data: bytes | memoryview) -> int:
@@ -45,11 +63,8 @@ class DiskWithDiary(Disk):
         super().sync_directory(path)
         self.diary.append(("sync", "directory"))
 
-    def count(self, verb: str, name: str) -> int:
-        return self.diary.count((verb, name))
-
     def _note(self, verb: str, fd: int) -> None:
-        self.diary.append((verb, name_of(fd)))
+        self.diary.append((verb, self.names[fd]))
 
 
 class DiskThatTakesLittle(DiskInMemory):
@@ -83,15 +98,16 @@ class DiskThatTakesNothing(Disk):
         return 0
 
 
-class DiskThatCannotSync(Disk):
+class DiskThatCannotSync(DiskThatKnowsNames):
     """Refuses to make the file with this name durable, once `is_broken` is set."""
 
     def __init__(self, name: str) -> None:
+        super().__init__()
         self.is_broken = False
         self._name = name
 
     def sync(self, fd: int) -> None:
-        if self.is_broken and name_of(fd) == self._name:
+        if self.is_broken and self.names[fd] == self._name:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         super().sync(fd)
 
@@ -149,7 +165,3 @@ class DiskUntilThePowerCut(DiskInMemory):
         if self.is_gone:
             raise PowerCut
         self._left -= 1
-
-
-def name_of(fd: int) -> str:
-    return Path(f"/proc/self/fd/{fd}").readlink().name

@@ -111,6 +111,18 @@ def test_a_killed_holder_frees_the_lock(state: StateDir) -> None:
     Lock.take(state).release()
 
 
+def test_a_dead_process_whose_parent_looks_away_is_not_running(state: StateDir) -> None:
+    """A zombie keeps its pid and its start, and works no more."""
+    with rivals(state, 1) as [rival]:
+        rival.start()
+        assert rival.read() == "held"
+        holder = read_holder(state)
+        os.kill(rival.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, rival.pid, os.WEXITED | os.WNOWAIT)
+        assert holder is not None
+        assert not is_running(holder)
+
+
 def test_a_released_lock_has_no_holder(state: StateDir) -> None:
     """An end in order can be told from a kill; releasing twice is fine; the file is never deleted (C14)."""
     lock = Lock.take(state)

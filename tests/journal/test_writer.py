@@ -35,26 +35,26 @@ from tests.journal.builders import (
 from tests.journal.disks import (
     DiskThatCannotSync,
     DiskThatFillsUp,
+    DiskThatKnowsNames,
     DiskThatTakesLittle,
     DiskThatTakesNothing,
     DiskWithDiary,
-    name_of,
 )
 
-OUR_FILES = {"checkpoint.jsonl", "results.jsonl", "lock"}
 MANY = [outcome(str(number)) for number in range(200)]
 
 
-class DiskThatWaitsForPermission(Disk):
+class DiskThatWaitsForPermission(DiskThatKnowsNames):
     """Its syncs hang until they are let go: what gathers meanwhile can be seen."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.may_go = threading.Event()
         self.is_asked = threading.Event()
         self.syncs = 0
 
     def sync(self, fd: int) -> None:
-        if name_of(fd) == "results.jsonl" and threading.current_thread() is not threading.main_thread():
+        if self.names[fd] == "results.jsonl" and threading.current_thread() is not threading.main_thread():
             self.is_asked.set()
             self.may_go.wait()
             self.syncs += 1
@@ -343,10 +343,17 @@ def test_a_start_that_fails_gives_the_lock_back(state: StateDir) -> None:
 
 
 def test_no_descriptor_reaches_a_child(state: StateDir) -> None:
-    """Files and lock are closed on exec: a consumer that outlives the run holds nothing of it."""
-    with open_journal(state):
-        links = list(Path("/proc/self/fd").iterdir())
-        ours = {int(link.name): link.readlink().name for link in links if link.is_symlink()}
-        inheritable = {name for fd, name in ours.items() if name in OUR_FILES and os.get_inheritable(fd)}
-    assert OUR_FILES <= set(ours.values())
-    assert inheritable == set()
+    """Files and lock are closed on exec: a consumer that outlives the run holds nothing of it (C14)."""
+    disk = DiskThatKnowsNames()
+    with open_journal(state, disk):
+        ours = {path.stat().st_ino: path.name for path in state.path.iterdir()}
+        held = {fd: inode for fd in range(3, 200) if (inode := _inode(fd)) in ours}
+        assert {ours[inode] for inode in held.values()} == {"checkpoint.jsonl", "results.jsonl", "lock"}
+        assert not any(os.get_inheritable(fd) for fd in held)
+
+
+def _inode(fd: int) -> int | None:
+    try:
+        return os.fstat(fd).st_ino
+    except OSError:
+        return None

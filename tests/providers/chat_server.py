@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 
 from batchrun.failure import AttemptFailed, Failure
-from batchrun.providers.base import BackendConfig, Request
 from batchrun.providers.openai_chat import OpenAIChatProvider
+from batchrun.providers.provider import BackendConfig, Request
 from batchrun.stream.attempt import attempt
 from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.message import Message

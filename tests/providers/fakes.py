@@ -14,8 +14,8 @@ from enum import Enum
 from itertools import repeat
 
 from batchrun.failure import AttemptFailed, Cause, Failure
-from batchrun.providers.base import ConnectionWatch, Request, Wire
 from batchrun.providers.failures import cause_of_status
+from batchrun.providers.provider import ConnectionWatch, Request, Wire
 from tests.stream.events import PING, answer, block_start, document, error, message_start, on_the_wire, text
 
 STREAM = "text/event-stream; charset=utf-8"
@@ -92,6 +92,9 @@ class FakeProvider:
     ) -> AbstractAsyncContextManager[FakeReply]:
         self.requests.append(request)
         return self._open(request, connect_timeout, watch)
+
+    def kept(self, text: str) -> str:
+        return text
 
     async def close(self) -> None:
         self.is_closed = True

@@ -16,7 +16,7 @@ from typing import Self
 
 import orjson
 
-from batchrun.providers.base import Request
+from batchrun.providers.provider import Request
 from tests.providers.fakes import JSON, STREAM, End, FakeProvider, ProviderThatTurnsAway, Wait
 
 LAST_CHUNK = b"0\r\n\r\n"
@@ -181,6 +181,15 @@ def whole(status: int, content_type: str, body: bytes, **headers: str) -> bytes:
 def stream(body: bytes, **headers: str) -> bytes:
     """A whole stream in one chunk."""
     return stream_head(**headers) + chunk(body) + LAST_CHUNK
+
+
+def saying(data: bytes) -> Script:
+    """A script that answers every request with the same bytes."""
+
+    async def script(wire: Wire, request: Received) -> None:
+        await wire.send(data)
+
+    return script
 
 
 def error_body(kind: str, message: str = "turned away") -> bytes:

@@ -10,8 +10,8 @@ import pytest
 
 from batchrun.errors import ConfigError, CredentialsError
 from batchrun.providers.anthropic import AnthropicProvider
-from batchrun.providers.base import BackendConfig, Request
 from batchrun.providers.credential import given_key, require_safe
+from batchrun.providers.provider import BackendConfig, Request
 from batchrun.stream.attempt import attempt
 from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.meter import Account, Meter

@@ -9,8 +9,8 @@ import pytest
 
 from batchrun.errors import ConfigError, CredentialsError
 from batchrun.failure import Cause, Failure
-from batchrun.providers.base import BackendConfig, Provider, Wire
 from batchrun.providers.openai_chat import OpenAIChatProvider
+from batchrun.providers.provider import BackendConfig, Provider, Wire
 from tests.providers.chat_server import (
     BODY,
     CANARY,

@@ -136,44 +136,48 @@ class StateWriter:
             telemetry.write(orjson.dumps(line | changes) + b"\n")
 
     def snapshot(self, run: str, at: float, **changes: Any) -> None:
-        fields: dict[str, Any] = {
-            "schema": "batchrun.status/1",
-            "run": run,
-            "jobs": str(self.jobs),
-            "started": stamp(0, self.begin),
-            "model": "claude-haiku-5-5",
-            "t": stamp(at, self.begin),
-            "total": 300,
-            "done": 118,
-            "incomplete": 1,
-            "refused": 0,
-            "failed": 1,
-            "pending": 180,
-            "in_flight": 11,
-            "backing_off": 3,
-            "retries": 41,
-            "gates": {"claude": gate(12, "cpu", "CPU 64 % is near the target")},
-            "cpu": 63.8,
-            "cpu_ewma": 64.1,
-            "tok_s": 1143.2,
-            "eta_s": 1490,
-            "cost_usd": None,
-            "last_error": {
-                "id": "page-0107",
-                "cause": "overloaded",
-                "message": "529: Overloaded",
-                "status": 529,
-                "t": stamp(at - 3, self.begin),
-            },
-            "ended": False,
-            "exit_code": None,
-            "reason": None,
-        }
-        assert write_snapshot(self.state, fields | changes) is None
+        assert write_snapshot(self.state, snapshot_fields(run, at, self.begin) | changes) is None
 
     def hold_lock(self) -> Lock:
         """As a run does that is at work: this very process holds it until it is released."""
         return Lock.take(self.state)
+
+
+def snapshot_fields(run: str, at: float, begin: datetime = EVENING) -> dict[str, Any]:
+    """What status.json holds of a run that has done 120 of 300 items."""
+    return {
+        "schema": "batchrun.snapshot/1",
+        "run": run,
+        "jobs": "/jobs.jsonl",
+        "started": stamp(0, begin),
+        "model": "claude-haiku-5-5",
+        "t": stamp(at, begin),
+        "total": 300,
+        "done": 118,
+        "incomplete": 1,
+        "refused": 0,
+        "failed": 1,
+        "pending": 180,
+        "in_flight": 11,
+        "backing_off": 3,
+        "retries": 41,
+        "gates": {"claude": gate(12, "cpu", "CPU 64 % is near the target")},
+        "cpu": 63.8,
+        "cpu_ewma": 64.1,
+        "tok_s": 1143.2,
+        "eta_s": 1490,
+        "cost_usd": None,
+        "last_error": {
+            "id": "page-0107",
+            "cause": "overloaded",
+            "message": "529: Overloaded",
+            "status": 529,
+            "t": stamp(at - 3, begin),
+        },
+        "ended": False,
+        "exit_code": None,
+        "reason": None,
+    }
 
 
 def gate(slots: int, limited_by: str, reason: str = "") -> dict[str, Any]:

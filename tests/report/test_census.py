@@ -19,7 +19,7 @@ def test_no_line_is_no_item() -> None:
     """A run that was killed before anything finished."""
     counted = census()
     assert counted.totals() == counted.night() == Totals()
-    assert counted.wall() is counted.ttft() is counted.tok_s() is counted.loop() is None
+    assert [counted.wall(), counted.ttft(), counted.tok_s(), counted.elapsed(), counted.loop()] == [None] * 5
     assert counted.causes() == {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,6 +62,14 @@ def test_no_telemetry_is_no_trouble(tmp_path: Path) -> None:
 
 def test_what_a_period_does_not_know_is_nought() -> None:
     """The first sample of a run has no CPU yet."""
-    fields = {"t": stamp(0), "run": "r", "cpu": None, "proc_cpu": None, "rss_mb": None, "tok_s": None, "gates": {}}
+    fields: dict[str, Any] = {
+        "t": stamp(0),
+        "run": "r",
+        "cpu": None,
+        "proc_cpu": None,
+        "rss_mb": None,
+        "tok_s": None,
+        "gates": {},
+    }
     period = period_of(fields)
     assert (period.cpu, period.tok_s, period.gates) == (0.0, 0.0, {})

@@ -13,8 +13,8 @@ import pytest
 
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.providers.anthropic import AnthropicProvider
-from batchrun.providers.base import BackendConfig, Provider, Request
 from batchrun.providers.openai_chat import OpenAIChatProvider
+from batchrun.providers.provider import BackendConfig, Provider, Request
 from batchrun.simulator.answers import answer_for
 from batchrun.simulator.process import SimulatorProcess, start_simulator
 from batchrun.stream.attempt import attempt

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from batchrun.providers.base import Wire
+from batchrun.providers.provider import Wire
 from batchrun.stream.folds import DOCUMENTS, FOLDS, Fold
 from batchrun.stream.message import Message, Truncated
 from batchrun.stream.sse import ProtocolError

@@ -126,6 +126,26 @@ async def test_a_step_that_fails_is_charged() -> None:
     assert account.read() == 1.0
 
 
+@in_virtual_time
+async def test_a_step_that_is_woken_by_an_exception_is_charged() -> None:
+    """What an item burns in answer to a cancellation or to a failed wait is its own too."""
+    cpu = FakeCpu()
+    account = Account(cpu)
+
+    async def item() -> None:
+        try:
+            await asyncio.sleep(100)
+        finally:
+            cpu.burn(4.0)
+
+    task = asyncio.create_task(charged(item(), account))
+    await settle()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert account.cpu == 4.0
+
+
 # -- a charged coroutine is a coroutine like any other -------------------------------------------------------------
 
 

@@ -219,6 +219,7 @@ async def test_bytes_that_come_as_the_clock_strikes_do_not_rename_the_failure() 
 def test_no_timer_is_left_behind(ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the attempt nothing of its watch is left in the loop, which would hold its memory for an hour."""
     monkeypatch.setattr(virtual_time, "PATIENCE", 0.0)
+    moments: list[Callable[[], float]] = []
 
     async def attempt_and_wait() -> None:
         try:
@@ -232,10 +233,14 @@ def test_no_timer_is_left_behind(ending: str, monkeypatch: pytest.MonkeyPatch) -
                     await wait_for_ever()
         except (AttemptFailed, ValueError):
             pass
-        await wait_for_ever()  # without a timer this is told instead of waited for
+        end = asyncio.get_running_loop().time()
+        moments.extend([lambda: end, asyncio.get_running_loop().time])
+        await wait_for_ever()  # without a timer this is told instead of waited for, and no time passes
 
     with pytest.raises(NothingWillHappen):
         run_virtual(attempt_and_wait())
+    ended, gave_up = moments
+    assert gave_up() == ended()
 
 
 @in_virtual_time

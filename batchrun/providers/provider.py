@@ -103,4 +103,10 @@ class Provider(Protocol):
             AttemptFailed: anything but a 200.
         """
 
+    async def warm(self, connect_timeout: float) -> None:
+        """Open a connection and leave it to the next request. Raises nothing: whoever needs one will see the trouble."""
+
+    def kept(self, text: str) -> str:
+        """The part of a foreign text that may be kept: short, on one line, without the credential."""
+
     async def close(self) -> None: ...

@@ -1,0 +1,105 @@
+"""control.json: what `tune` asks of a run that is at work. Written whole, read by the run each period.
+
+It holds for that run only: a run begins by removing what was asked of the last one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import orjson
+
+from batchrun.errors import StateError
+from batchrun.journal.disk import DISK, Disk, write_all
+from batchrun.journal.state import StateDir
+
+SCHEMA = "batchrun.control/1"
+EVERY_GATE = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What is asked of one gate; None leaves a bound as the run was started with."""
+
+    target_cpu: float | None = None
+    min_slots: int | None = None
+    max_slots: int | None = None
+    paused: bool | None = None
+
+    def over(self, other: Tuning) -> Tuning:
+        """This on top of what was asked before."""
+        return replace(other, **self.asked)
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What was asked, without what was not."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def in_words(self) -> str:
+        """For people."""
+        told = {"target_cpu": "target CPU {:g} %", "min_slots": "at least {} slots", "max_slots": "at most {} slots"}
+        words = [form.format(self.asked[name]) for name, form in told.items() if name in self.asked]
+        if self.paused is not None:
+            words.append("paused" if self.paused else "not paused")
+        return ", ".join(words) or "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """`gates` by backend, or `EVERY_GATE`; `buffer` is the size of the pipe between reader and consumer."""
+
+    gates: Mapping[str, Tuning] = field(default_factory=dict)
+    buffer: int | None = None
+
+
+def require_owner(state: StateDir) -> None:
+    """Raises StateError where the state belongs to somebody else."""
+    try:
+        owner = state.path.stat().st_uid
+    except OSError as exc:
+        raise StateError(f"{state.path}: cannot be looked at ({exc.strerror}); check the path") from exc
+    if os.geteuid() != owner:
+        raise StateError(f"{state.path}: only its owner (user id {owner}) may tune this run; become that user")
+
+
+def write_control(state: StateDir, control: Control, disk: Disk = DISK) -> None:
+    """Replace control.json.
+
+    Raises:
+        StateError: it is somebody else's, or cannot be written.
+    """
+    require_owner(state)
+    fields = {"schema": SCHEMA, "gates": {name: asdict(told) for name, told in control.gates.items()}}
+    draft = state.control.with_name(f"{state.control.name}.{os.getpid()}")
+    try:
+        fd = disk.open_new(draft)
+        try:
+            _, refusal = write_all(disk, fd, orjson.dumps(fields | {"buffer": control.buffer}) + b"\n")
+        finally:
+            disk.close(fd)
+        if refusal is not None:
+            raise refusal
+        disk.replace(draft, state.control)
+    except OSError as exc:
+        with suppress(OSError):
+            disk.remove(draft)
+        raise StateError(f"{state.control}: cannot be written ({exc.strerror}); check the disk") from exc
+
+
+def read_control(state: StateDir) -> Control | None:
+    """What was asked; None where nothing was, or what stands there cannot be read."""
+    try:
+        fields = orjson.loads(state.control.read_bytes())
+        return Control({str(name): Tuning(**told) for name, told in fields["gates"].items()}, fields["buffer"])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def forget_control(state: StateDir) -> None:
+    """A new run begins with what it was started with."""
+    with suppress(OSError):
+        state.control.unlink(missing_ok=True)

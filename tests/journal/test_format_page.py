@@ -1,0 +1,46 @@
+"""docs/format.md is the law: its examples are real, its numbers are those that the code cites."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from batchrun.journal.record import Kind, checkpoint_from_result, decode_header, decode_line, parse_checkpoint
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "format.md").read_text(encoding="utf-8")
+EXAMPLES = [line.encode() + b"\n" for line in PAGE.splitlines() if line.startswith('{"')]
+
+
+def test_the_examples_are_real_lines() -> None:
+    """Whoever builds a reader from the page can test it with the page."""
+    heads = [decode_header(EXAMPLES[place], kind) for place, kind in ((0, Kind.CHECKPOINT), (3, Kind.RESULTS))]
+    assert heads[0] == heads[1]
+    assert [parse_checkpoint(line).id for line in EXAMPLES[1:3]] == ["meteo/köln", "meteo/bonn"]
+    assert [decode_line(line)["event"] for line in EXAMPLES[5:]] == ["start", "end"]
+
+
+def test_the_example_checkpoint_points_to_the_example_result() -> None:
+    """Offset and length are counted in bytes, newline included."""
+    checkpoint, header, result = parse_checkpoint(EXAMPLES[1]), EXAMPLES[3], EXAMPLES[4]
+    assert checkpoint.result == (len(header), len(result))
+    assert checkpoint == checkpoint_from_result(decode_line(result), len(header), len(result))
+
+
+def test_each_key_of_the_example_is_explained() -> None:
+    """No key of a checkpoint stands there without its meaning."""
+    table = PAGE[PAGE.index("| key | meaning |") : PAGE.index("### results.jsonl")]
+    named = set(re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in table.splitlines() if row.startswith("|"))))
+    keys = set(decode_line(EXAMPLES[1])) | {"flags"}
+    assert named == keys
+
+
+def test_the_rules_are_numbered_without_a_gap_and_kept_somewhere() -> None:
+    """Each rule names the modules that keep it, and those modules exist; each number cited in the code is a rule."""
+    rules = re.findall(r"^\*\*(C\d+)\..*?\*\((.*?)\)\*$", PAGE, re.MULTILINE | re.DOTALL)
+    assert [number for number, _ in rules] == [f"C{number}" for number in range(1, 17)]
+    room = ROOT / "batchrun" / "journal"
+    modules = {path.stem for path in room.glob("*.py")}
+    assert {module for _, kept in rules for module in kept.split(", ")} <= modules
+    cited = {number for path in room.glob("*.py") for number in re.findall(r"\bC\d+\b", path.read_text())}
+    assert cited == {number for number, _ in rules}

@@ -1,0 +1,89 @@
+"""Which runs a reader means by the night, and how each of them ended."""
+
+from __future__ import annotations
+
+import pytest
+
+from batchrun.errors import ExitCode
+from batchrun.journal.runs import Run, RunEnd, RunStart
+from batchrun.report.ending_text import run_words
+from batchrun.report.night import How, choose, tell
+from tests.report.nights import stamp
+
+HOUR = 3600.0
+
+
+def run(name: str, begin: float, end: float | None, exit_code: int = 0, reason: str = "finished") -> Run:
+    """A run that began and ended so many seconds after the evening; `end` None: it wrote no end."""
+    start = RunStart(name, stamp(begin), 1, "host", "0.1.0", "/jobs.jsonl", "ab", ["run"], 9, 9, "m", False)
+    return Run(start, None if end is None else RunEnd(name, stamp(end), exit_code, reason))
+
+
+def names(runs: list[Run]) -> list[str]:
+    return [each.start.run for each in runs]
+
+
+def test_the_night_is_the_runs_that_ended_in_it() -> None:
+    """A run that began before it and ended in it belongs to it."""
+    runs = [run("old", 0, HOUR), run("long", HOUR, 30 * HOUR), run("new", 31 * HOUR, 32 * HOUR)]
+    assert names(choose(runs, {}, None, stamp(10 * HOUR))) == ["long", "new"]
+
+
+def test_a_killed_run_belongs_to_the_night_in_which_it_was_last_heard_of() -> None:
+    """It wrote no end; its telemetry tells how far it came, and without any, its start."""
+    runs = [run("silent", 0, None), run("heard", 0, None), run("fresh", 11 * HOUR, None)]
+    assert names(choose(runs, {"heard": stamp(12 * HOUR)}, None, stamp(10 * HOUR))) == ["heard", "fresh"]
+
+
+def test_a_run_at_work_belongs_to_the_night_however_long_it_lasts() -> None:
+    """Two days of labelling are one night, as long as they last."""
+    assert names(choose([run("endless", 0, None)], {}, "endless", stamp(48 * HOUR))) == ["endless"]
+
+
+def test_where_nothing_ran_the_newest_run_is_told() -> None:
+    """Whoever looks after a week still learns how it ended."""
+    assert names(choose([run("a", 0, 1), run("b", 2, 3)], {}, None, stamp(HOUR))) == ["b"]
+    assert choose([], {}, None, stamp(HOUR)) == []
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "how", "said"),
+    [
+        (0, How.ENDED, "ended (exit 0)"),
+        (1, How.ENDED, "not every item has a full answer (exit 1)"),
+        (75, How.DRAINED, "SIGTERM received (exit 75)"),
+        (130, How.HALTED, "second signal: SIGTERM received (exit 130)"),
+        (77, How.STOPPED, "stopped: SIGTERM received (exit 77)"),
+        (99, How.STOPPED, "stopped: SIGTERM received (exit 99)"),
+    ],
+)
+def test_each_ending_has_its_words(exit_code: int, how: How, said: str) -> None:
+    """Ended, drained, stopped at once and stopped are told apart; an unknown code is no crash."""
+    told = tell(run("a", 0, 60, exit_code, "SIGTERM received"), {}, None, stamp(90))
+    assert told.how is how
+    assert said in run_words(told).text
+    assert told.seconds == 60
+
+
+def test_every_exit_code_has_words() -> None:
+    """Also those that no run can end with today."""
+    for code in ExitCode:
+        assert run_words(tell(run("a", 0, 1, int(code)), {}, None, stamp(2))).text
+
+
+def test_a_killed_run_lasted_until_it_was_last_heard_of() -> None:
+    """Its idle hours afterwards do not dilute its throughput."""
+    told = tell(run("a", 0, None), {"a": stamp(90)}, None, stamp(HOUR))
+    assert (told.how, told.seconds) == (How.KILLED, 90)
+    assert "killed" in run_words(told).text
+
+
+def test_a_run_at_work_lasts_until_now() -> None:
+    """It is told as running."""
+    told = tell(run("a", 0, None), {"a": stamp(90)}, "a", stamp(100))
+    assert (told.how, told.seconds) == (How.RUNNING, 100)
+
+
+def test_a_clock_that_was_set_back_makes_no_negative_time() -> None:
+    """An end before its start is no time at all."""
+    assert tell(run("a", 60, 0), {}, None, stamp(90)).seconds == 0

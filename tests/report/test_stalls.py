@@ -1,0 +1,78 @@
+"""The three things that look alike at night are told apart in the morning."""
+
+from __future__ import annotations
+
+from batchrun.failure import Cause
+from batchrun.report.census import Loop
+from batchrun.report.examples import Example
+from batchrun.report.series import Limit
+from batchrun.report.stalls import listed, provider, receive_side, stream
+from batchrun.report.words import PROVIDER_CAUSES, STREAM_CAUSES
+
+
+def test_a_pinned_loop_names_its_culprits() -> None:
+    """All in flight see the loop pinned; the one with the largest own CPU did it."""
+    found = receive_side(Loop(300, 12, 200, 0.2, 0.98), [Example(0.61, "item-17", "", 0, 0)])
+    assert found.happened
+    assert found.count == 12
+    assert "12 of 300 items" in found.words
+    assert "item-17 (0.61 cores)" in found.words
+
+
+def test_an_idle_loop_means_that_the_network_sets_the_pace() -> None:
+    """Below 0.3 cores it is the network and the provider."""
+    found = receive_side(Loop(300, 0, 291, 0.12, 0.35), [])
+    assert not found.happened
+    assert "below 0.3 for 97 % of the items: the network and the provider set the pace" in found.words
+
+
+def test_a_busy_loop_that_is_not_pinned_blames_nobody() -> None:
+    """Between the two marks neither side is named."""
+    found = receive_side(Loop(300, 0, 10, 0.55, 0.8), [])
+    assert not found.happened
+    assert "set the pace" not in found.words
+
+
+def test_nothing_measured_is_said() -> None:
+    """A night without a finished item has no loop to tell of."""
+    assert receive_side(None, []).words == "nothing was measured"
+
+
+def test_broken_streams_and_a_busy_provider_are_two_things() -> None:
+    """Each counts its own causes and no other; a bad request is neither."""
+    retried = {"silent": 9, "broken": 9, "rate_limited": 41, "overloaded": 20, "bad_request": 2}
+    assert (stream(retried).count, provider(retried, []).count) == (18, 61)
+    assert stream(retried).words == "18 attempts broke or went silent: broken 9, silent 9"
+    assert provider(retried, []).words == "61 attempts turned away: rate_limited 41, overloaded 20"
+
+
+def test_a_pause_is_told_even_where_few_attempts_were_turned_away() -> None:
+    """One 429 may stop a backend for an hour."""
+    found = provider({"rate_limited": 1}, [Limit("claude", "rate_limit", 0.4)])
+    assert found.words == "1 attempt turned away: rate_limited 1; paused for 40 % of the time"
+
+
+def test_a_quiet_night_says_so() -> None:
+    """No flavour happened."""
+    assert not stream({}).happened
+    assert not provider({}, [Limit("claude", "cpu", 1.0)]).happened
+
+
+def test_no_cause_is_two_flavours() -> None:
+    """And every cause of the wire is one of them; what is the item's own fault, or ours, is none."""
+    assert not STREAM_CAUSES & PROVIDER_CAUSES
+    neither = set(Cause) - STREAM_CAUSES - PROVIDER_CAUSES
+    assert neither == {
+        Cause.LOCAL,
+        Cause.BAD_REQUEST,
+        Cause.TOO_LARGE,
+        Cause.CREDENTIALS,
+        Cause.UNKNOWN_MODEL,
+        Cause.TLS,
+        Cause.BUG,
+    }
+
+
+def test_causes_stand_in_the_order_of_their_numbers() -> None:
+    """The most frequent first, then by name."""
+    assert listed({"b": 2, "a": 2, "c": 1234}) == "c 1,234, a 2, b 2"
