@@ -22,7 +22,8 @@ from tests.stream.chunks import answer, on_the_wire
 
 CANARY = "sk-chat-canary-9d27"
 BODY: dict[str, Any] = {"model": "llama", "messages": [{"role": "user", "content": "What now?"}]}
-LIMITS = ClockLimits(connect=1.0, first_byte=0.4, idle=0.3, stall=0.5, total=5.0)
+# Short, for these live in real time.
+LIMITS = ClockLimits(connect=1.0, first_byte=0.3, idle=0.2, stall=0.35, total=5.0)
 ANSWER = on_the_wire(*answer("Hello", " there"))
 
 

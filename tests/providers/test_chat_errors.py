@@ -49,6 +49,7 @@ def test_without_a_status_a_code_may_be_one(status: int) -> None:
         assert error is not None
         assert error.cause() is cause_of_status(status)
     assert ChatError("no", code="42").cause() is Cause.SERVER_ERROR
+    assert ChatError("no", code=str(status)).cause(422) is Cause.BAD_REQUEST
 
 
 def test_no_type_stands_in_two_tables() -> None:

@@ -180,6 +180,33 @@ async def test_a_refusal_whose_body_breaks_is_a_broken_connection() -> None:
         assert (await failure_of(provider)).cause is Cause.BROKEN
 
 
+@pytest.mark.parametrize(
+    ("start", "cause"),
+    [
+        (b"HTTP/1.1 500 Oops\r\ntransfer-encoding: chunked\r\n\r\n", Cause.SERVER_ERROR),
+        (stream_head() + chunk(b"data: {oops}\n\n"), Cause.PROTOCOL),
+    ],
+    ids=["a refusal without end", "an answer that is garbage"],
+)
+async def test_what_is_not_read_to_its_end_is_hung_up_on(start: bytes, cause: Cause) -> None:
+    """The server sees it at once; nothing is read that nobody needs."""
+
+    hung_up = asyncio.Event()
+
+    async def script(wire: Wire, request: Received) -> None:
+        try:
+            await wire.send(start)
+            while True:
+                await wire.send(chunk(b"x" * 10_000))
+        finally:
+            hung_up.set()
+
+    async with conversation(script) as (_, provider):
+        assert (await failure_of(provider)).cause is cause
+        async with asyncio.timeout(2):
+            await hung_up.wait()
+
+
 async def test_an_address_where_nobody_listens_is_no_connection() -> None:
     """F1: the message names it."""
     with socket.socket() as nobody:

@@ -187,6 +187,16 @@ def test_a_head_may_come_late() -> None:
     assert (folded.id, folded.model, folded.flags) == ("chatcmpl-1", "llama", ())
 
 
+def test_a_model_may_never_be_told() -> None:
+    """The id is that of the first chunk that has one."""
+    nameless: list[Chunk | bytes] = [
+        {"id": "chatcmpl-1", "choices": []},
+        {"id": "chatcmpl-2", "choices": text("a")["choices"]},
+        DONE,
+    ]
+    assert (message(*nameless).id, message(*nameless).model) == ("chatcmpl-1", "")
+
+
 def test_content_may_come_in_parts() -> None:
     """Mistral's reasoning models send lists; a part of an unknown kind is flagged."""
     thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}
@@ -202,7 +212,7 @@ def test_a_stream_may_hold_a_single_completion() -> None:
     assert (folded.text, folded.output_tokens, folded.flags) == ("Hello", 2, ())
 
 
-@pytest.mark.parametrize("told", [None, {}, [], "many", {"prompt_tokens": 10}, {"completion_tokens": "many"}], ids=str)
+@pytest.mark.parametrize("told", [None, {}, [], "many", {"prompt_tokens": 10}, {"completion_tokens": True}], ids=str)
 def test_a_usage_that_is_not_told_is_estimated_and_flagged(told: object) -> None:
     """An honest number: a quarter of the characters of text, reasoning and arguments."""
     pieces = [text("x" * 41), chunk({"reasoning": "y" * 3}), tool(0, '{"n": 1}', id="call_1", name="weigh")]

@@ -78,6 +78,11 @@ PIECES: dict[str, tuple[Chunk, ...]] = {
         tool(0, '{"n": 1}', name="igh"),
         tool(1, '{"n": 2}', id="call_2", name="weigh"),
     ),
+    "the id comes late": (
+        tool(0, "", name="weigh"),
+        tool(0, '{"n": 1}', id="call_1"),
+        tool(1, '{"n": 2}', id="call_2", name="weigh"),
+    ),
     "the arguments are parsed already": (
         tool(0, {"n": 1}, id="call_1", name="weigh"),
         tool(1, {"n": 2}, id="call_2", name="weigh"),
