@@ -23,7 +23,7 @@ from batchrun.jobs.reader import JobFile, check_jobs
 from batchrun.journal.control import Control
 from batchrun.lane import Lane
 from batchrun.outcome import Outcome
-from batchrun.providers.provider import ConnectionWatch, Request
+from batchrun.providers.provider import ConnectionWatch, Request, Wire
 from batchrun.retry import RetryPolicy
 from batchrun.stop import StopSwitch
 from batchrun.stream.clocks import ClockLimits
@@ -64,6 +64,7 @@ class ScriptedReply:
 class ScriptedProvider:
     """Plays a script for each prompt and remembers who was asked when, and how many at once."""
 
+    wire = Wire.MESSAGES
     base_url = "http://scripted"
     credential = "none"
 

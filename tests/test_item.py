@@ -28,7 +28,8 @@ RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 def message(stop_reason: str = "end_turn", text: str = "Ja.") -> Message:
     content = [{"type": "text", "text": text}]
-    return Message("msg_1", "claude-haiku-5-5-20261001", text, content, stop_reason, {"output_tokens": 12}, ("odd",))
+    usage = {"output_tokens": 12}
+    return Message("msg_1", "claude-haiku-5-5-20261001", text, content, stop_reason, usage, 12, ("odd",))
 
 
 def test_an_answer_becomes_an_outcome_with_everything_that_is_known() -> None:
@@ -67,7 +68,7 @@ def test_the_stop_reason_decides_how_an_answer_counts(stop_reason: str, status: 
 
 def test_an_answer_that_names_no_model_is_that_of_the_job() -> None:
     """Some gateways leave the field empty."""
-    silent = Message("", "", "Ja.", [], "end_turn", {})
+    silent = Message("", "", "Ja.", [], "end_turn", {}, 0)
     assert Item(JOB, 0.0).answered(silent, MEASURE, 1.0).model == "claude-haiku-5-5"
 
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 import typer
 
 
-def _option(metavar: str, help: str, **bounds: int) -> Any:
-    return typer.Option(metavar=metavar, help=help, show_default=False, **bounds)  # type: ignore[call-overload]
+def _option(metavar: str, help: str, **bounds: Any) -> Any:
+    return typer.Option(metavar=metavar, help=help, show_default=False, **bounds)
 
 
 def simulate(
@@ -19,7 +19,7 @@ def simulate(
     scenario: Annotated[
         str, _option("NAME", "calm, rough, storm, instant, or a TOML or JSON file. (default: calm)")
     ] = "calm",
-    seed: Annotated[int | None, _option("N", "The same seed, the same faults. (default: 0)")] = None,
+    seed: Annotated[int | None, _option("N", "The same seed, the same faults. (default: the scenario's)")] = None,
     ttft: Annotated[float | None, _option("SECONDS", "To the first token. (default: the scenario's)")] = None,
     tokens_per_second: Annotated[
         float | None, _option("N", "Pace of each stream; 0 sends all at once. (default: the scenario's)")

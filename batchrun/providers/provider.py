@@ -9,15 +9,30 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Wire(StrEnum):
+    """The form in which a provider takes requests and gives answers."""
+
+    MESSAGES = "messages"  # the Messages API: /v1/messages
+    CHAT = "chat"  # OpenAI's chat completions, which many servers speak: /v1/chat/completions
 
 
 @dataclass(frozen=True, slots=True)
 class BackendConfig:
-    """A named provider. `base_url` and `key_file` None: what the SDK resolves. `simulated`: the embedded provider,
-    which takes any key; a real one is never sent to it. `insecure_http`: a key may travel unencrypted, not only on
-    loopback."""
+    """A named provider; `kind` is "anthropic" or "openai".
+
+    `base_url` None: that of the provider after which the kind is named, or what the SDK resolves. The key comes from
+    `key_file`, else from the environment variable that `key_env` names, else (anthropic alone) from where the SDK
+    looks. `simulated`: the embedded provider, which takes any key; a real one is never sent to it. `insecure_http`: a
+    key may travel unencrypted, not only on loopback. `headers` and `betas` go with each request; `model` is asked
+    where a job names none.
+    """
 
     name: str = "claude"
     kind: str = "anthropic"
@@ -27,7 +42,7 @@ class BackendConfig:
     insecure_http: bool = False
     key_env: str | None = None
     model: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # some servers take their key in one of them
     betas: tuple[str, ...] = ()
 
 
@@ -67,6 +82,10 @@ class Reply(Protocol):
 
 class Provider(Protocol):
     """One backend's way of asking."""
+
+    @property
+    def wire(self) -> Wire:
+        """What its replies are to be read as."""
 
     @property
     def base_url(self) -> str: ...

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m batchrun.simulator",
-        description=f"Serve a simulated Anthropic Messages API on {HOST} until stdin ends.",
+        description=f"Serve simulated Messages and chat completions APIs on {HOST} until stdin ends.",
     )
     parser.add_argument("--port", type=int, default=0, help="the port to listen on; 0, the default, takes a free one")
     parser.add_argument(
@@ -44,6 +44,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="the seed of the faults")
     parser.add_argument("--ttft", type=float, help="seconds to the first token")
     parser.add_argument("--tokens-per-second", type=float, help="pace of each stream; 0 sends all at once")
+    parser.add_argument(
+        "--no-data-space", action="store_true", help="chat completions: nothing between `data:` and the data"
+    )
+    parser.add_argument(
+        "--no-stream-options", action="store_true", help="chat completions: refuse a request with stream_options"
+    )
     parser.add_argument("--log", type=Path, help="append a JSON line as each message request arrives and as it ends")
     parser.add_argument("--forever", action="store_true", help="end on SIGINT or SIGTERM only, not with stdin")
     return parser
@@ -51,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _scenario(options: argparse.Namespace) -> Scenario:
     given = {name: getattr(options, name) for name in ("seed", "ttft", "tokens_per_second")}
+    given |= {name: False for name in ("data_space", "stream_options") if getattr(options, f"no_{name}")}
     try:
         return replace(
             Scenario.load(options.scenario), **{name: value for name, value in given.items() if value is not None}

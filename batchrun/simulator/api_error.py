@@ -5,7 +5,9 @@ Pure; who is at fault is decided elsewhere.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import orjson
 
@@ -28,6 +30,9 @@ _MESSAGE_OF_STATUS = {
     500: "The simulated server failed.",
     529: "Overloaded",
 }
+
+# What a refused organization is told about its limits; only `remaining` and `reset` mean something here.
+_SIMULATED_LIMITS = {"requests": 1000, "tokens": 500_000, "input-tokens": 400_000, "output-tokens": 100_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +57,15 @@ class ApiError:
 def error_of(status: int) -> ApiError:
     """The error that a scenario or a directive asks for by its status."""
     return ApiError(status, _MESSAGE_OF_STATUS.get(status, f"The simulator was asked for a status {status}."))
+
+
+def limit_headers(retry_after: float, now: float) -> dict[str, str]:
+    """What a client that asked too often is told; `now` is in seconds since 1970."""
+    # Whole seconds rounded down, as the API gives them: the reset never lies behind what retry-after says.
+    reset = datetime.fromtimestamp(math.floor(now + retry_after), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    headers = {"retry-after": f"{retry_after:g}"}
+    for bucket, limit in _SIMULATED_LIMITS.items():
+        headers[f"anthropic-ratelimit-{bucket}-limit"] = str(limit)
+        headers[f"anthropic-ratelimit-{bucket}-remaining"] = "0" if bucket == "requests" else str(limit)
+        headers[f"anthropic-ratelimit-{bucket}-reset"] = reset
+    return headers

@@ -26,9 +26,7 @@ _KINDS: dict[str, tuple[type, str]] = {
 
 def check_headers(headers: Mapping[str, str]) -> ApiError | None:
     """Credentials, and the version of the API. A key with `invalid` in it is refused."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    key = token.strip() if scheme.lower() == "bearer" else ""
-    key = key or headers.get("x-api-key", "")
+    key = key_in(headers)
     if not key:
         return ApiError(401, "No credential was sent: set x-api-key or Authorization: Bearer.")
     if "invalid" in key:
@@ -36,6 +34,13 @@ def check_headers(headers: Mapping[str, str]) -> ApiError | None:
     if "anthropic-version" not in headers:
         return ApiError(400, "anthropic-version: header is required")
     return None
+
+
+def key_in(headers: Mapping[str, str]) -> str:
+    """The key, by whichever header it came; empty where none did."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    key = token.strip() if scheme.lower() == "bearer" else ""
+    return key or headers.get("x-api-key", "")
 
 
 def check_message(body: object, version: str) -> ApiError | None:

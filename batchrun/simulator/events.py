@@ -12,6 +12,9 @@ from batchrun.simulator.answers import SimulatedAnswer, Thinking, ToolCall
 # An event as bytes, and whether it carries content that took the model time.
 Event = tuple[bytes, bool]
 
+# message_delta and message_stop.
+CLOSING_EVENTS = 2
+
 _PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 
 # The first output token is generated when message_start is sent; the API's own streams count it there.

@@ -13,7 +13,9 @@ _REASON[529] = "Overloaded"
 
 def head(status: int, request_id: str, headers: dict[str, str]) -> bytes:
     """The status line and the headers."""
-    lines = [f"HTTP/1.1 {status} {_REASON.get(status, 'Unknown')}", f"request-id: {request_id}"]
+    # Each API has its own name for the id; a client that does not know one passes it over.
+    ids = [f"request-id: {request_id}", f"x-request-id: {request_id}"]
+    lines = [f"HTTP/1.1 {status} {_REASON.get(status, 'Unknown')}", *ids]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 

@@ -27,7 +27,12 @@ _MAX_TOKENS = 64_000
 
 def is_known_model(model: str) -> bool:
     """Any id that begins with `claude-` and does not contain `unknown`, so that new models need no change here."""
-    return model.startswith("claude-") and "unknown" not in model
+    return model.startswith("claude-") and not is_unknown(model)
+
+
+def is_unknown(model: str) -> bool:
+    """Any id that says so itself; a chat completions server has all others, for models there go by any name."""
+    return "unknown" in model
 
 
 def model_facts(model: str) -> dict[str, Any]:
@@ -57,3 +62,13 @@ def model_page() -> dict[str, Any]:
         "first_id": _LISTED[0],
         "last_id": _LISTED[-1],
     }
+
+
+def chat_model_facts(model: str) -> dict[str, Any]:
+    """What `/v1/models/{id}` tells a client of chat completions."""
+    return {"id": model, "object": "model", "created": 0, "owned_by": "simulator"}
+
+
+def chat_model_list() -> dict[str, Any]:
+    """What `/v1/models` tells such a client."""
+    return {"object": "list", "data": [chat_model_facts(model) for model in _LISTED]}

@@ -13,6 +13,7 @@ import orjson
 from batchrun.errors import ConfigError
 
 _SHARES = ("rate_429", "rate_529", "rate_500", "rate_drop", "rate_silence", "rate_slow", "jitter")
+_SWITCHES = ("data_space", "stream_options")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,9 @@ class Scenario:
     `tokens_per_second` 0 means no pace: all events at once. `jitter` is the share by which a gap between two tokens
     may be shorter or longer. A slow answer takes `slow_factor` times as long. The default pace is that of a small
     current model. An impossible value raises ConfigError.
+
+    The last two are the ways of other servers, for chat completions alone: `data_space` False puts nothing between
+    `data:` and the data; `stream_options` False refuses that field of a request.
     """
 
     seed: int = 0
@@ -36,6 +40,8 @@ class Scenario:
     retry_after: float = 1.0
     slow_factor: float = 10.0
     jitter: float = 0.0
+    data_space: bool = True
+    stream_options: bool = True
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -71,6 +77,8 @@ class Scenario:
 
 
 def _trouble(name: str, value: object) -> str | None:
+    if name in _SWITCHES:
+        return None if isinstance(value, bool) else f"{name} is {value!r}: give true or false"
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return f"{name} is {value!r}: give a number"
     if name == "seed":

@@ -10,19 +10,16 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import count, islice, repeat
 from random import Random
+from typing import NamedTuple
 
 from batchrun.simulator.answers import SimulatedAnswer
-from batchrun.simulator.api_error import ApiError
-from batchrun.simulator.events import events, message_json
+from batchrun.simulator.events import CLOSING_EVENTS, Event, events, message_json
 from batchrun.simulator.faults import Fault, FaultKind
 from batchrun.simulator.framing import LAST_CHUNK, chunk, json_head, stream_head
 from batchrun.simulator.scenario import Scenario
 
 # When it is due (seconds after the request), the bytes of one segment, and how many events are in it.
 Piece = tuple[float, bytes, int]
-
-# message_delta and message_stop: a fault strikes before them, for an answer with a stop reason is a whole one.
-_CLOSING_EVENTS = 2
 
 
 class Ending(Enum):
@@ -43,6 +40,20 @@ class Script:
     ending: Ending = Ending.KEEP
 
 
+class Wording(NamedTuple):
+    """How an answer is said: as the events of a stream, and as one document.
+
+    A fault strikes before the `closing_events`, for an answer with a stop reason is a whole one.
+    """
+
+    events: Callable[[SimulatedAnswer], Iterator[Event]]
+    document: Callable[[SimulatedAnswer], bytes]
+    closing_events: int
+
+
+MESSAGES = Wording(events, message_json, CLOSING_EVENTS)
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """All that the script of an answer is written from."""
@@ -52,16 +63,12 @@ class Part:
     fault: Fault
     scenario: Scenario
     request_id: str
+    wording: Wording = MESSAGES
 
 
 def json_script(status: int, body: bytes, request_id: str, headers: dict[str, str] | None = None) -> Script:
     """A JSON response at once."""
     return Script(status, iter([(0.0, json_head(status, request_id, len(body), headers) + body, 0)]))
-
-
-def error_script(error: ApiError, request_id: str, headers: dict[str, str] | None = None) -> Script:
-    """An error response at once."""
-    return json_script(error.status, error.body(request_id), request_id, headers)
 
 
 def answer_script(part: Part) -> Script:
@@ -85,7 +92,7 @@ def _reset(part: Part) -> Script:
 def _cut(part: Part) -> Script:
     if not part.streamed:
         return Script(200, _opening(part), Ending.CLOSE)
-    torn, _ = next(islice(events(part.answer), _strike(part), None))
+    torn, _ = next(islice(part.wording.events(part.answer), _strike(part), None))
     return Script(200, _opening(part, chunk(torn)[: len(torn) // 2]), Ending.CLOSE)
 
 
@@ -116,13 +123,13 @@ def _opening(part: Part, tail: bytes = b"") -> Iterator[Piece]:
 
 def _strike(part: Part) -> int:
     """How many events are sent before the fault strikes: so few that the next one is no closing event either."""
-    open_events = sum(1 for _ in events(part.answer)) - _CLOSING_EVENTS
+    open_events = sum(1 for _ in part.wording.events(part.answer)) - part.wording.closing_events
     return int(part.fault.point * open_events)
 
 
 def _message(part: Part, *, factor: float = 1.0, share: float = 1.0) -> Iterator[Piece]:
     """Without streaming all comes at once, after the time that the model takes for it."""
-    body = message_json(part.answer)
+    body = part.wording.document(part.answer)
     due = (part.scenario.ttft + part.answer.output_tokens * part.scenario.gap_seconds) * factor
     yield due, json_head(200, part.request_id, len(body)) + body[: int(len(body) * share)], 0
 
@@ -130,7 +137,7 @@ def _message(part: Part, *, factor: float = 1.0, share: float = 1.0) -> Iterator
 def _stream(part: Part, tail: bytes, *, factor: float = 1.0, limit: int | None = None) -> Iterator[Piece]:
     """The first `limit` events, each a chunk and a segment of its own, then `tail`."""
     due = part.scenario.ttft * factor
-    sent = islice(events(part.answer), limit)
+    sent = islice(part.wording.events(part.answer), limit)
     if not part.scenario.gap_seconds:
         # Nobody can tell segments apart that leave in the same microsecond, and one write is 50 times cheaper.
         chunks = [chunk(data) for data, _ in sent]

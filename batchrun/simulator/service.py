@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -14,23 +14,22 @@ import orjson
 
 from batchrun.simulator.answers import answer_for
 from batchrun.simulator.api_error import ApiError, error_of
-from batchrun.simulator.checks import check_count, check_headers, check_message, check_model
+from batchrun.simulator.checks import check_count
+from batchrun.simulator.dialect import CHAT_API, MESSAGES_API, Dialect
 from batchrun.simulator.directives import directives_in
 from batchrun.simulator.faults import Fault, FaultKind, fault_of
-from batchrun.simulator.models import model_facts, model_page
+from batchrun.simulator.models import chat_model_facts, chat_model_list, model_facts, model_page
 from batchrun.simulator.request import input_tokens, prompt_of, request_hash, system_tokens
 from batchrun.simulator.request_log import RequestLog
 from batchrun.simulator.scenario import Scenario
-from batchrun.simulator.script import Ending, Part, Script, answer_script, error_script, json_script
+from batchrun.simulator.script import Ending, Part, Script, answer_script, json_script
 from batchrun.simulator.stats import Stats
 
 # The API's own limit for a Messages request.
 MAX_BODY_BYTES = 32 * 1024 * 1024
 
-_MESSAGES, _COUNT, _MODELS, _STATS = "/v1/messages", "/v1/messages/count_tokens", "/v1/models", "/_simulator/stats"
-
-# What a refused organization is told about its limits; only `remaining` and `reset` mean something here.
-_SIMULATED_LIMITS = {"requests": 1000, "tokens": 500_000, "input-tokens": 400_000, "output-tokens": 100_000}
+_MESSAGES, _COUNT, _CHAT = "/v1/messages", "/v1/messages/count_tokens", "/v1/chat/completions"
+_MODELS, _STATS = "/v1/models", "/_simulator/stats"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +67,13 @@ class Service:
         self.stats = stats
         self._scenario = scenario
         self._log = log
-        self._seen: dict[str, int] = {}
+        self._seen: dict[tuple[str, str], int] = {}
         self._request_ids = count(1)
         # Request ids of two simulators must not be confused in one log.
         self._request_id_head = f"req_{os.getpid():06x}{int(time.time()):08x}"
         self._routes: dict[str, tuple[str, Callable[[HttpRequest, str], Exchange]]] = {
-            _MESSAGES: ("POST", self._message),
+            _MESSAGES: ("POST", partial(self._answer, MESSAGES_API)),
+            _CHAT: ("POST", partial(self._answer, CHAT_API)),
             _COUNT: ("POST", self._count_tokens),
             _MODELS: ("GET", self._models),
         }
@@ -92,18 +92,18 @@ class Service:
         if route is None and request.path.startswith(_MODELS + "/"):
             route = "GET", self._model
         if route is None:
-            return _refused(ApiError(404, f"Not found: {request.path}"), request_id)
+            return _refused(ApiError(404, f"Not found: {request.path}"), request_id, _dialect_of(request))
         method, handle = route
         if request.method != method:
             error = ApiError(405, f"Method not allowed: {request.path} takes {method}")
-            return Exchange(error_script(error, request_id, {"allow": method}))
+            return Exchange(_dialect_of(request).refuse(error, request_id, {"allow": method}))
         return handle(request, request_id)
 
     def open_malformed(self, what: str) -> Exchange:
         """Decide the same for bytes that are no HTTP request; the connection ends with the answer."""
         self.stats.requests += 1
         self.stats.in_flight += 1
-        script = error_script(ApiError(400, f"This is not HTTP/1.1: {what}"), self._new_request_id())
+        script = MESSAGES_API.refuse(ApiError(400, f"This is not HTTP/1.1: {what}"), self._new_request_id())
         return Exchange(replace(script, ending=Ending.CLOSE))
 
     def close(self, exchange: Exchange, *, sent_events: int, ended: str) -> None:
@@ -125,64 +125,75 @@ class Service:
     def _new_request_id(self) -> str:
         return f"{self._request_id_head}{next(self._request_ids):08x}"
 
-    def _message(self, request: HttpRequest, request_id: str) -> Exchange:
-        body, error = _parsed(request)
-        version = request.headers.get("anthropic-version", "")
-        error = error or check_message(body, version)
+    def _answer(self, dialect: Dialect, request: HttpRequest, request_id: str) -> Exchange:
+        body, error = _parsed(request, dialect)
+        error = error or dialect.check(body, request.headers, self._scenario)
         if error is not None:
             entry = self._logged(*_facts_of(body), fault=Fault())
-            return Exchange(error_script(error, request_id), entry)
-        key, prompt = request_hash(body), prompt_of(body)
-        seen = self._seen.get(key, 0)
-        self._seen[key] = seen + 1
+            return Exchange(dialect.refuse(error, request_id), entry)
+        asked = dialect.request(body)
+        key, prompt = request_hash(asked), prompt_of(asked)
+        seen = self._seen.get((dialect.name, key), 0)
+        self._seen[dialect.name, key] = seen + 1
         fault = fault_of(self._scenario, key, seen, directives_in(prompt).fault_for(seen))
         entry = self._logged(key, prompt, seen, fault=fault)
         if fault.kind is not FaultKind.NONE:
             self.stats.count_fault(str(fault))
-        return Exchange(self._script(body, fault, request_id), entry)
-
-    def _script(self, body: dict[str, Any], fault: Fault, request_id: str) -> Script:
         if fault.kind is FaultKind.STATUS:
-            headers = _limit_headers(self._scenario.retry_after) if fault.status == 429 else None
-            return error_script(error_of(fault.status), request_id, headers)
-        return answer_script(Part(answer_for(body), bool(body.get("stream")), fault, self._scenario, request_id))
+            headers = dialect.limit_headers(self._scenario.retry_after, time.time()) if fault.status == 429 else None
+            return Exchange(dialect.refuse(error_of(fault.status), request_id, headers), entry)
+        wording = dialect.wording(body, self._scenario)
+        part = Part(answer_for(asked), bool(body.get("stream")), fault, self._scenario, request_id, wording)
+        return Exchange(answer_script(part), entry)
 
     def _logged(self, key: str | None, prompt: str | None, seen: int = 0, *, fault: Fault) -> Entry:
         self._log.arrived(request=key, prompt=prompt, seen=seen, fault=str(fault))
         return Entry(key, seen, fault)
 
     def _count_tokens(self, request: HttpRequest, request_id: str) -> Exchange:
-        body, error = _parsed(request)
+        body, error = _parsed(request, MESSAGES_API)
         if error := error or check_count(body):
-            return _refused(error, request_id)
+            return _refused(error, request_id, MESSAGES_API)
         tokens = {"input_tokens": input_tokens(body) + system_tokens(body)}
         return Exchange(json_script(200, orjson.dumps(tokens), request_id))
 
     def _models(self, request: HttpRequest, request_id: str) -> Exchange:
-        if error := check_headers(request.headers):
-            return _refused(error, request_id)
-        return Exchange(json_script(200, orjson.dumps(model_page()), request_id))
+        dialect = _dialect_of(request)
+        if error := dialect.check_headers(request.headers):
+            return _refused(error, request_id, dialect)
+        told = chat_model_list() if dialect is CHAT_API else model_page()
+        return Exchange(json_script(200, orjson.dumps(told), request_id))
 
     def _model(self, request: HttpRequest, request_id: str) -> Exchange:
         model = request.path.removeprefix(_MODELS + "/")
-        if error := check_headers(request.headers) or check_model(model):
-            return _refused(error, request_id)
-        return Exchange(json_script(200, orjson.dumps(model_facts(model)), request_id))
+        dialect = _dialect_of(request)
+        error = dialect.check_headers(request.headers) or dialect.check_model(model)
+        if error:
+            return _refused(error, request_id, dialect)
+        told = chat_model_facts(model) if dialect is CHAT_API else model_facts(model)
+        return Exchange(json_script(200, orjson.dumps(told), request_id))
 
 
-def _refused(error: ApiError, request_id: str) -> Exchange:
-    return Exchange(error_script(error, request_id))
+def _dialect_of(request: HttpRequest) -> Dialect:
+    """For what both APIs have. Clients of the Messages API name its version, or at least send their key in its way."""
+    is_messages = "anthropic-version" in request.headers or "x-api-key" in request.headers
+    return MESSAGES_API if is_messages or request.path.startswith(_MESSAGES) else CHAT_API
 
 
-def _parsed(request: HttpRequest) -> tuple[Any, ApiError | None]:
+def _refused(error: ApiError, request_id: str, dialect: Dialect) -> Exchange:
+    return Exchange(dialect.refuse(error, request_id))
+
+
+def _parsed(request: HttpRequest, dialect: Dialect) -> tuple[Any, ApiError | None]:
     """The body as JSON (None where it is none), or the error that keeps it from being looked at."""
     if request.too_large:
         return None, ApiError(413, f"The request is larger than {MAX_BODY_BYTES} bytes.")
     try:
         body = orjson.loads(request.body)
     except orjson.JSONDecodeError as exc:
-        return None, check_headers(request.headers) or ApiError(400, f"The request body is not valid JSON: {exc}")
-    return body, check_headers(request.headers)
+        error = ApiError(400, f"The request body is not valid JSON: {exc}")
+        return None, dialect.check_headers(request.headers) or error
+    return body, dialect.check_headers(request.headers)
 
 
 def _facts_of(body: object) -> tuple[str | None, str | None]:
@@ -192,14 +203,3 @@ def _facts_of(body: object) -> tuple[str | None, str | None]:
     messages = body.get("messages")
     readable = isinstance(messages, list) and all(isinstance(message, dict) for message in messages)
     return request_hash(body), prompt_of(body) if readable else None
-
-
-def _limit_headers(retry_after: float) -> dict[str, str]:
-    # Whole seconds rounded down, as the API gives them: the reset never lies behind what retry-after says.
-    reset = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(math.floor(time.time() + retry_after)))
-    headers = {"retry-after": f"{retry_after:g}"}
-    for bucket, limit in _SIMULATED_LIMITS.items():
-        headers[f"anthropic-ratelimit-{bucket}-limit"] = str(limit)
-        headers[f"anthropic-ratelimit-{bucket}-remaining"] = "0" if bucket == "requests" else str(limit)
-        headers[f"anthropic-ratelimit-{bucket}-reset"] = reset
-    return headers

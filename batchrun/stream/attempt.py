@@ -9,10 +9,10 @@ from contextlib import suppress
 from dataclasses import replace
 
 from batchrun.failure import AttemptFailed, Cause, Failure
-from batchrun.providers.failures import cause_of_error_type
 from batchrun.providers.provider import Provider, Reply, Request
 from batchrun.stream.clocks import ClockLimits
-from batchrun.stream.message import Kind, Message, MessageFold, StreamError, Truncated, message_from_body
+from batchrun.stream.folds import DOCUMENTS, FOLDS, Fold
+from batchrun.stream.message import Kind, Message, StreamError, Truncated
 from batchrun.stream.meter import Meter
 from batchrun.stream.sse import ProtocolError, ServerSentEvent, SSEDecoder
 from batchrun.stream.watch import Watch
@@ -27,7 +27,7 @@ async def attempt(provider: Provider, request: Request, limits: ClockLimits, met
     Raises:
         AttemptFailed: whatever went wrong, with the tokens that were received and are thrown away.
     """
-    fold = MessageFold()
+    fold = FOLDS[provider.wire]()
     try:
         return await _ask(provider, request, limits, meter, fold)
     except AttemptFailed as failed:
@@ -37,11 +37,11 @@ async def attempt(provider: Provider, request: Request, limits: ClockLimits, met
         raise AttemptFailed(failure) from exc
 
 
-async def _ask(provider: Provider, request: Request, limits: ClockLimits, meter: Meter, fold: MessageFold) -> Message:
+async def _ask(provider: Provider, request: Request, limits: ClockLimits, meter: Meter, fold: Fold) -> Message:
     try:
         async with Watch(limits) as watch, provider.open(request, limits.connect, watch) as reply:
             if not reply.is_stream:
-                return await _read_document(reply, watch)
+                return DOCUMENTS[provider.wire](await _read_document(reply, watch))
             await _Reading(reply, fold, watch, meter).run()
     except AttemptFailed:
         # With its stop reason the answer is whole, and paid: whatever the wire does then is no reason to pay again.
@@ -53,7 +53,7 @@ async def _ask(provider: Provider, request: Request, limits: ClockLimits, meter:
 class _Reading:
     """The reading of one stream: unpaced to the first piece of the answer and after the stop reason, paced between."""
 
-    def __init__(self, reply: Reply, fold: MessageFold, watch: Watch, meter: Meter) -> None:
+    def __init__(self, reply: Reply, fold: Fold, watch: Watch, meter: Meter) -> None:
         self._reply = reply
         self._fold = fold
         self._watch = watch
@@ -84,19 +84,19 @@ class _Reading:
         self._reply.pace(min(MAX_TICK, age * TICK_PER_AGE))
 
 
-async def _read_document(reply: Reply, watch: Watch) -> Message:
+async def _read_document(reply: Reply, watch: Watch) -> bytes:
     body = bytearray()
     async for chunk in reply.chunks():
         watch.received()
         watch.progressed()
         body += chunk
-    return message_from_body(bytes(body))
+    return bytes(body)
 
 
 def _cause_of(exc: ProtocolError | Truncated | StreamError) -> Cause:
     match exc:
-        case StreamError(error_type=error_type, error_code=error_code):
-            return cause_of_error_type(error_type, error_code)
+        case StreamError(cause=cause):
+            return cause
         case Truncated():
             return Cause.TRUNCATED
         case ProtocolError():

@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 
+from batchrun.failure import Cause
+from batchrun.providers.failures import cause_of_error_type
 from batchrun.stream.sse import ProtocolError
 
 CHARACTERS_A_TOKEN = 4  # the provider's own rule of thumb for English; used only where it never told the number
@@ -30,12 +32,12 @@ class Kind(Enum):
 
 
 class StreamError(Exception):
-    """An `error` event inside a stream that began with status 200."""
+    """An error inside an answer that began with status 200."""
 
-    def __init__(self, error_type: str, message: str, error_code: str | None = None) -> None:
+    def __init__(self, error_type: str, message: str, cause: Cause) -> None:
         super().__init__(message)
         self.error_type = error_type
-        self.error_code = error_code
+        self.cause = cause
 
 
 class Truncated(Exception):
@@ -44,7 +46,10 @@ class Truncated(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An answer. `content` holds the blocks as the API gives them; `text` is that of all text blocks, in order."""
+    """An answer. `content` holds blocks as the Messages API gives them; `text` is that of all text blocks, in order.
+
+    `output_tokens` are the provider's number; where a flag says `usage_estimated`, ours.
+    """
 
     id: str
     model: str
@@ -52,11 +57,8 @@ class Message:
     content: list[dict[str, Any]]
     stop_reason: str
     usage: dict[str, Any]
+    output_tokens: int
     flags: tuple[str, ...] = ()
-
-    @property
-    def output_tokens(self) -> int:
-        return _output_tokens(self.usage)
 
 
 @dataclass(slots=True)
@@ -111,7 +113,7 @@ class MessageFold:
     def received_tokens(self) -> int:
         """Output tokens so far: the provider's number where it has told one, else an estimate by length."""
         estimate = -(-self.content_characters // CHARACTERS_A_TOKEN)
-        return max(_output_tokens(self._usage), estimate)
+        return max(told_output_tokens(self._usage), estimate)
 
     def feed(self, data: bytes) -> Kind:
         """Take one event.
@@ -120,7 +122,7 @@ class MessageFold:
             ProtocolError: not JSON, or an order that no sound stream has.
             StreamError: the provider gave up inside the stream.
         """
-        event = _event(data)
+        event = json_object(data)
         self.last_text = ""
         match event.get("type"):
             case "content_block_delta":
@@ -159,7 +161,7 @@ class MessageFold:
         content = [block.finished() for block in self._blocks]
         if self._stop_reason not in CUT_OFF and any("partial_json" in block for block in content):
             raise ProtocolError("the input of a tool is not JSON")
-        return _message(self._head, content, self._stop_reason, self._usage, tuple(sorted(self._flags)))
+        return message_of(self._head, content, self._stop_reason, self._usage, tuple(sorted(self._flags)))
 
     def _flag(self, name: str) -> None:
         self._flags[name] = self._flags.get(name, 0) + 1
@@ -257,7 +259,7 @@ def message_from_body(body: bytes) -> Message:
     Raises:
         ProtocolError: not a message. Truncated: a message without a stop reason. StreamError: an error object.
     """
-    fields = _event(body)
+    fields = json_object(body)
     if fields.get("type") == "error":
         raise _stream_error(fields)
     content = fields.get("content")
@@ -268,27 +270,35 @@ def message_from_body(body: bytes) -> Message:
     if fields.get("stop_reason") is None:
         raise Truncated("the message has no stop reason")
     usage = fields.get("usage")
-    return _message(fields, content, str(fields["stop_reason"]), usage if isinstance(usage, dict) else {}, ())
+    return message_of(fields, content, str(fields["stop_reason"]), usage if isinstance(usage, dict) else {}, ())
 
 
-def _message(
+def message_of(
     head: dict[str, Any], content: list[dict[str, Any]], stop_reason: str, usage: dict[str, Any], flags: tuple[str, ...]
 ) -> Message:
+    """The message that has these parts, on whichever wire they came; `head` holds its id and its model."""
     texts = (block.get("text") for block in content if block.get("type") == "text")
     text = "".join(piece for piece in texts if isinstance(piece, str))
     if not content and stop_reason == "end_turn":
         flags = (*flags, "empty_answer")
     model = str(head.get("model") or "")
-    return Message(str(head.get("id") or ""), model, text, content, stop_reason, usage, flags)
+    tokens = told_output_tokens(usage)
+    return Message(str(head.get("id") or ""), model, text, content, stop_reason, usage, tokens, flags)
 
 
-def _output_tokens(usage: dict[str, Any]) -> int:
+def told_output_tokens(usage: dict[str, Any]) -> int:
+    """The count in `usage`, 0 where it holds none."""
     # A gateway may send anything here; an odd count must not cost the answer.
     told = usage.get("output_tokens")
     return told if isinstance(told, int) and told > 0 else 0
 
 
-def _event(data: bytes) -> dict[str, Any]:
+def json_object(data: bytes) -> dict[str, Any]:
+    """What an event or a body holds.
+
+    Raises:
+        ProtocolError: no JSON object.
+    """
     try:
         event = orjson.loads(data)
     except orjson.JSONDecodeError as exc:
@@ -310,8 +320,9 @@ def _stream_error(event: dict[str, Any]) -> StreamError:
     error = error if isinstance(error, dict) else {}
     details = error.get("details")
     code = details.get("error_code") if isinstance(details, dict) else None
+    error_type = str(error.get("type") or "api_error")
     message = str(error.get("message") or "an error without a message")
-    return StreamError(str(error.get("type") or "api_error"), message, code if isinstance(code, str) else None)
+    return StreamError(error_type, message, cause_of_error_type(error_type, code if isinstance(code, str) else None))
 
 
 def _parse_tool_input(block: dict[str, Any]) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from batchrun.failure import AttemptFailed, Failure
-from batchrun.providers.anthropic import AnthropicProvider, AnthropicReply
+from batchrun.providers.anthropic import AnthropicProvider
 from batchrun.providers.failures import MAX_MESSAGE
 from batchrun.providers.provider import BackendConfig, Request
+from batchrun.providers.reply import HttpReply
 from tests.providers.scripted_server import Script, ScriptedServer
 from tests.stream.events import answer, on_the_wire
 
@@ -56,7 +57,7 @@ async def conversation(
 
 
 @asynccontextmanager
-async def reply_to(provider: AnthropicProvider, request: Request | None = None) -> AsyncIterator[AnthropicReply]:
+async def reply_to(provider: AnthropicProvider, request: Request | None = None) -> AsyncIterator[HttpReply]:
     async with asyncio.timeout(10), provider.open(request or Request(BODY), 5.0, NobodyWatches()) as reply:
         yield reply
 

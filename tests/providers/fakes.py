@@ -15,7 +15,7 @@ from itertools import repeat
 
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.providers.failures import cause_of_status
-from batchrun.providers.provider import ConnectionWatch, Request
+from batchrun.providers.provider import ConnectionWatch, Request, Wire
 from tests.stream.events import PING, answer, block_start, document, error, message_start, on_the_wire, text
 
 STREAM = "text/event-stream; charset=utf-8"
@@ -63,6 +63,7 @@ class FakeProvider:
     """What all of them share. `requests` are those that came, `open_replies` those that are not closed yet, `paces`
     what the reader asked for; `before` happens between the request and the head of the answer."""
 
+    wire = Wire.MESSAGES
     base_url = "https://fake.invalid"
     credential = "none needed"
     content_type = STREAM

@@ -116,4 +116,4 @@ async def test_a_stream_is_known_by_its_type(content_type: str, key_file: Path) 
     script = saying(whole(200, content_type, ANSWER))
     async with conversation(script, key_file) as (_, provider), reply_to(provider) as reply:
         assert reply.is_stream
-        assert repr(reply) == "<AnthropicReply req_1>"
+        assert repr(reply) == "<HttpReply req_1>"

@@ -1,0 +1,111 @@
+"""A reply over HTTP, and what a connection can die of. Shared by all providers that speak HTTP; none of them is known
+here, nor what the bytes mean."""
+
+from __future__ import annotations
+
+import errno
+import ssl
+from collections.abc import AsyncIterator
+
+import httpcore2
+import httpx2
+
+from batchrun.failure import AttemptFailed, Cause, Failure
+from batchrun.providers.failures import kept_message
+from batchrun.providers.transport import Pacer, pacer_of
+
+# What a connection can die of. The transport's own errors come through as they are.
+WIRE_ERRORS = (
+    httpx2.HTTPError,
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    httpcore2.ProxyError,
+    httpcore2.TimeoutException,
+)
+_UNREACHED = (httpcore2.ConnectError, httpcore2.ConnectTimeout, httpcore2.ProxyError)
+
+
+class HttpReply:
+    """A 200 whose body is still on the wire."""
+
+    def __init__(self, response: httpx2.Response, secret: str | None) -> None:
+        self._response = response
+        self._secret = secret
+        self._pacer = pacer_of(response) or Pacer()
+
+    def __repr__(self) -> str:
+        return f"<HttpReply {request_id_of(self._response)}>"
+
+    @property
+    def is_stream(self) -> bool:
+        return self._content_type.startswith("text/event-stream")
+
+    @property
+    def _content_type(self) -> str:
+        return str(self._response.headers.get("content-type", "")).lower()
+
+    def require_known_type(self) -> None:
+        """A gateway's page or a captive portal's also comes with status 200.
+
+        Raises:
+            AttemptFailed: it is neither a stream nor JSON.
+        """
+        if not self.is_stream and "json" not in self._content_type:
+            kind = self._content_type[:100] or "no content type"
+            message = kept_message(f"status 200 with {kind}: some gateway's page, not an answer", self._secret)
+            raise AttemptFailed(Failure(Cause.SERVER_ERROR, message, status=200))
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        encoded = self._response.headers.get("content-encoding", "identity") != "identity"
+        body = self._response.aiter_bytes() if encoded else self._response.aiter_raw()
+        try:
+            async for chunk in body:
+                yield chunk
+        except WIRE_ERRORS as exc:
+            raise AttemptFailed(broken(exc, self._secret, request_id_of(self._response))) from exc
+
+    def pace(self, seconds: float) -> None:
+        self._pacer.tick = seconds
+
+    async def close(self) -> None:
+        # The next owner of the connection must find it unpaced.
+        self._pacer.tick = 0.0
+        await self._response.aclose()
+
+
+def request_id_of(response: httpx2.Response) -> str | None:
+    """The provider's own name for the request, for those who ask its support."""
+    told = response.headers.get("request-id") or response.headers.get("x-request-id")
+    return str(told) if told is not None else None
+
+
+def broken(exc: Exception, secret: str | None, request_id: str | None) -> Failure:
+    """A connection was lost after the head of an answer."""
+    message = kept_message(f"the connection broke in mid-answer ({exc})", secret)
+    return Failure(Cause.BROKEN, message, request_id=request_id)
+
+
+def unanswered(exc: Exception, secret: str | None) -> Failure:
+    """No head of an answer came; `exc` may stand at the end of a chain of which the kernel's error is the beginning."""
+    chain = _links(exc)
+    if any(isinstance(link, OSError) and link.errno in (errno.EMFILE, errno.ENFILE) for link in chain):
+        return Failure(Cause.LOCAL, "too many open files")
+    told = next((link for link in chain if isinstance(link, WIRE_ERRORS)), exc)
+    message = kept_message(str(told) or type(told).__name__, secret)
+    if any(isinstance(link, ssl.SSLCertVerificationError) for link in chain):
+        return Failure(Cause.TLS, message)
+    return Failure(Cause.CONNECT if any(isinstance(link, _UNREACHED) for link in chain) else Cause.BROKEN, message)
+
+
+def _links(exc: BaseException) -> list[BaseException]:
+    """The exception and what led to it, outermost first; where several addresses were tried, what each led to."""
+    chain: list[BaseException] = []
+    ahead: list[BaseException | None] = [exc]
+    while ahead:
+        link = ahead.pop(0)
+        if link is None or link in chain:
+            continue
+        chain.append(link)
+        ahead.append(link.__cause__ or link.__context__)
+        ahead.extend(link.exceptions if isinstance(link, BaseExceptionGroup) else ())
+    return chain

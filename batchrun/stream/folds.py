@@ -1,0 +1,47 @@
+"""Which fold reads which wire, as tables. Pure: a new wire is a row here and a fold beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from batchrun.providers.provider import Wire
+from batchrun.stream.chat import ChatFold, message_from_completion
+from batchrun.stream.message import Kind, Message, MessageFold, message_from_body
+
+
+class Fold(Protocol):
+    """The events of one stream on their way to a message."""
+
+    last_text: str  # the text of the last event, "" where it brought none
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the answer is whole, whatever becomes of the rest of the stream."""
+
+    @property
+    def received_tokens(self) -> int:
+        """Output tokens so far, told or estimated."""
+
+    def feed(self, data: bytes) -> Kind:
+        """Take the data of one event.
+
+        Raises:
+            ProtocolError, StreamError: it is no answer, or the provider gave up.
+        """
+
+    def message(self) -> Message:
+        """The answer, once the stream has ended.
+
+        Raises:
+            Truncated, ProtocolError: there is none.
+        """
+
+
+FOLDS: dict[Wire, Callable[[], Fold]] = {Wire.MESSAGES: MessageFold, Wire.CHAT: ChatFold}
+
+# What reads an answer that comes as one document; it raises what a fold raises.
+DOCUMENTS: dict[Wire, Callable[[bytes], Message]] = {
+    Wire.MESSAGES: message_from_body,
+    Wire.CHAT: message_from_completion,
+}
