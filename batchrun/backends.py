@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 from batchrun.errors import ConfigError, UsageError
 from batchrun.gate.law import GateBounds
-from batchrun.providers.provider import BackendConfig
+from batchrun.jobs.job import BackendSpeech
+from batchrun.providers.provider import BackendConfig, Wire
 from batchrun.settings import SETTINGS, Given, nearest, read_given, read_text
 from batchrun.stream.clocks import ClockLimits
 
@@ -38,6 +39,12 @@ class Backend:
     bounds: GateBounds
     clocks: ClockLimits
     max_tokens: int | None = None
+
+    @property
+    def speech(self) -> BackendSpeech:
+        """What a reader of jobs must know of it."""
+        wire = Wire.CHAT if self.provider.kind == "openai" else Wire.MESSAGES
+        return BackendSpeech(self.provider.name, wire, self.provider.model, self.max_tokens)
 
 
 @dataclass(frozen=True, slots=True)

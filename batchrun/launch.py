@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import sys
 from collections import Counter
 from contextlib import ExitStack
 
 from batchrun.config import RunConfig
 from batchrun.ending import Ending, exit_code
-from batchrun.errors import ConfigError, JobFileUnreadable
+from batchrun.errors import BatchrunError, ConfigError, JobFileUnreadable
 from batchrun.item import timestamp
-from batchrun.jobs.reader import JobFile, check_jobs
+from batchrun.jobs.reader import JobFile, Reading, check_jobs
+from batchrun.jobs.spool import check_place, spool
 from batchrun.journal.finished import FinishedIndex, Standing
 from batchrun.journal.reader import read_header
 from batchrun.journal.record import Header
@@ -33,6 +35,7 @@ class Sorter:
         self._index = index
         self.finished: Counter[str] = Counter()
         self.changed: list[str] = []
+        self.notice: str | None = None  # what the operator should know of where the jobs were read
 
     def is_pending(self, id: str, request: str) -> bool:
         standing = self._index.verdict(id, request)
@@ -54,13 +57,14 @@ def launch(config: RunConfig, teller: Teller) -> Ending:
     """
     if config.jobs.is_dir():
         raise JobFileUnreadable(f"{config.jobs}: is a directory; name the job file in it")
+    check_place(config.jobs, config.state)
     state = StateDir(config.state) if config.state is not None else StateDir.for_jobs(config.jobs)
     run = f"{timestamp()[:19].replace(':', '')}Z-{secrets.token_hex(3)}"
     stop = StopSwitch()
     with ExitStack() as stack:
         stack.enter_context(signals_to(stop))
         journal, jobs, sorter = _open(config, state, run, stack)
-        for notice in journal.notices:
+        for notice in [*journal.notices, *([sorter.notice] if sorter.notice else [])]:
             teller.say(notice)
         header = read_header(state)
         is_simulated = config.simulate if header is None else header.simulated
@@ -81,13 +85,13 @@ def _open(config: RunConfig, state: StateDir, run: str, stack: ExitStack) -> tup
     journal = _journal(config, state, run, "") if state.checkpoint.exists() else None
     if journal is not None:
         stack.callback(journal.close)
-    jobs, sorter = _check(config, FinishedIndex() if journal is None else journal.finished)
+    jobs, sorter = _check(config, state, FinishedIndex() if journal is None else journal.finished)
     if journal is None:
         journal = _journal(config, state, run, jobs.sha256)
         stack.callback(journal.close)
         if len(journal.finished):
             # Another run came and went between our look and our lock.
-            jobs, sorter = _check(config, journal.finished)
+            jobs, sorter = _check(config, state, journal.finished)
     return journal, jobs, sorter
 
 
@@ -97,9 +101,17 @@ def _journal(config: RunConfig, state: StateDir, run: str, sha256: str) -> Journ
     return Journal.open(state, Header(run, sha256, hashed, timestamp(), config.simulate))
 
 
-def _check(config: RunConfig, index: FinishedIndex) -> tuple[JobFile, Sorter]:
+def _check(config: RunConfig, state: StateDir, index: FinishedIndex) -> tuple[JobFile, Sorter]:
     sorter = Sorter(index)
-    jobs = check_jobs(config.jobs, config.flags, frozenset(config.backends), sorter.is_pending, config.selection)
+    speeches = {name: backend.speech for name, backend in config.backends.items()}
+    laid = spool(config.jobs, state, None if sys.stdin is None else sys.stdin.buffer)
+    try:
+        is_pending, reading = sorter.is_pending, Reading(laid.shown)
+        jobs = check_jobs(laid.path, config.flags, speeches, is_pending, config.selection, reading)
+    except BatchrunError:
+        laid.discard()
+        raise
+    sorter.notice = laid.notice
     return jobs, sorter
 
 

@@ -18,7 +18,7 @@ from batchrun.engine import Engine, Surroundings, Terms
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.gate.law import GateBounds
 from batchrun.gate.load import Load
-from batchrun.jobs.job import RequestFlags
+from batchrun.jobs.job import BackendSpeech, RequestFlags
 from batchrun.jobs.reader import JobFile, check_jobs
 from batchrun.journal.control import Control
 from batchrun.lane import Lane
@@ -160,7 +160,9 @@ class Stage:
     def __init__(self, place: Path, script: Script, count: int = 10, bounds: GateBounds = BOUNDS, **terms: Any) -> None:
         path = place / "jobs.jsonl"
         path.write_bytes(b"".join(orjson.dumps({"id": f"i{n}", "prompt": f"p{n}"}) + b"\n" for n in range(count)))
-        self.jobs: JobFile = check_jobs(path, RequestFlags(), frozenset({"claude"}), lambda id, request: True)
+        self.jobs: JobFile = check_jobs(
+            path, RequestFlags(), {"claude": BackendSpeech("claude")}, lambda id, request: True
+        )
         self.provider = ScriptedProvider(script)
         self.store = StoreInMemory()
         self.load = ToldLoad()

@@ -9,6 +9,7 @@ import typer
 
 from batchrun import __version__
 from batchrun.cli.bench import bench
+from batchrun.cli.export import export
 from batchrun.cli.report import report
 from batchrun.cli.run import run
 from batchrun.cli.show import show
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (run, status, report, show, tune, simulate):
+for command in (run, status, report, show, export, tune, simulate):
     app.command()(command)
 app.add_typer(bench, name="bench")
 

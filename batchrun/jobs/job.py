@@ -1,19 +1,40 @@
 """A job, one line of the job file, as a frozen value; and its fingerprint. No reading here.
 
-Fingerprint: what the user asked for, that is the line and the flags that were given, in one canonical form. batchrun's
-own defaults are left out of it, so that a changed default does not pay a million items again.
+Fingerprint: what the user asked for, that is the line and the flags that were given, in one canonical form. The
+defaults of batchrun and of a backend are left out of it, and it is taken before a request is translated, so that none
+of these pays a million items again when it changes.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
+from batchrun.providers.provider import Wire
+
 DEFAULT_MODEL = "claude-haiku-5-5"  # cheap and current in November 2026
 DEFAULT_MAX_TOKENS = 2048  # thinking counts towards it, so a tiny value gives an empty text
+
+# Chat completions know the bound on the answer by two names; which one is taken depends on server and model.
+LimitField = Literal["max_tokens", "max_completion_tokens"]
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSpeech:
+    """What a reader of jobs must know of a backend: the dialect that it takes, and what it puts where a line is silent.
+
+    `model` None: batchrun's own default, which only the Messages API knows. `limit_field`: how a chat backend wants the
+    bound on the answer to be called where the line does not call it itself.
+    """
+
+    name: str
+    wire: Wire = Wire.MESSAGES
+    model: str | None = None
+    max_tokens: int | None = None
+    limit_field: LimitField = "max_tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +50,10 @@ class RequestFlags:
 class Job:
     """One line, read and checked.
 
-    `body` is the request body as it goes on the wire, without `stream`; `line` counts from 1 and serves messages only;
-    `request` is the fingerprint (16 hex digits). `stream` is None where the line does not say. `metadata` is the user's
-    own, kept out of the request and copied to the result.
+    `body` is the request body as it goes on the wire, in the dialect `wire` and without `stream`; `line` counts from 1
+    and serves messages only; `request` is the fingerprint (16 hex digits). `stream` is None where the line does not
+    say. `metadata` is the user's own, kept out of the request and copied to the result; `stop_when` is the line's rule
+    for an early end, kept out of the request too.
     """
 
     id: str
@@ -41,6 +63,8 @@ class Job:
     backend: str
     stream: bool | None = None
     metadata: dict[str, Any] | None = None
+    wire: Wire = Wire.MESSAGES
+    stop_when: dict[str, Any] | None = None
 
     @property
     def model(self) -> str:
@@ -53,12 +77,26 @@ def fingerprint(asked: dict[str, Any]) -> str:
     return hashlib.sha256(canonical).hexdigest()[:16]
 
 
-def with_flags(asked: dict[str, Any], flags: RequestFlags) -> dict[str, Any]:
-    """The line's request completed by the flags that were given."""
-    given = {"model": flags.model, "max_tokens": flags.max_tokens}
+def with_flags(asked: dict[str, Any], flags: RequestFlags, speech: BackendSpeech | None = None) -> dict[str, Any]:
+    """The line's request completed by the flags that were given.
+
+    A model is known to one backend: the flag's does not go to another backend than the run's that has its own.
+    """
+    is_elsewhere = speech is not None and speech.name != flags.backend and speech.model is not None
+    given = {
+        "model": None if is_elsewhere else flags.model,
+        "max_tokens": None if "max_completion_tokens" in asked else flags.max_tokens,
+    }
     return {name: value for name, value in given.items() if value is not None} | asked
 
 
-def with_defaults(asked: dict[str, Any]) -> dict[str, Any]:
-    """The request as it goes on the wire: what neither the line nor a flag named comes from batchrun."""
-    return {"model": DEFAULT_MODEL, "max_tokens": DEFAULT_MAX_TOKENS} | asked
+def with_defaults(asked: dict[str, Any], speech: BackendSpeech | None = None) -> dict[str, Any]:
+    """The request completed by what neither the line nor a flag named: the backend's defaults, then batchrun's.
+
+    Without a model where a chat backend has no default.
+    """
+    speech = BackendSpeech("claude") if speech is None else speech
+    model = DEFAULT_MODEL if speech.model is None and speech.wire is Wire.MESSAGES else speech.model
+    limit = None if "max_completion_tokens" in asked else speech.max_tokens or DEFAULT_MAX_TOKENS
+    defaults = {"model": model, "max_tokens": limit}
+    return {name: value for name, value in defaults.items() if value is not None} | asked

@@ -1,28 +1,29 @@
 """One line of a job file into a `Job`, or into what is wrong with it. Pure: bytes in, values out.
 
-Only what batchrun itself needs is checked. Every other Messages API field reaches the wire as it stands in the line:
-the provider knows best what it takes, and knows it sooner than we do.
+Only what batchrun itself needs is checked. Every other field of a request reaches the wire as it stands in the line:
+the provider knows best what it takes, and knows it sooner than we do. Only a line whose dialect its backend does not
+speak is looked into further, for it must be translated.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import orjson
 
-from batchrun.jobs.job import Job, RequestFlags, fingerprint, with_defaults, with_flags
+from batchrun.jobs.dialect import Complaint, Parts, lay_out
+from batchrun.jobs.job import BackendSpeech, Job, RequestFlags, fingerprint, with_defaults, with_flags
+from batchrun.jobs.to_chat import to_chat
+from batchrun.jobs.to_messages import to_messages
+from batchrun.jobs.translate import Untranslatable
+from batchrun.providers.provider import Wire
 
-OWN_FIELDS = frozenset({"id", "prompt", "backend", "stream", "metadata"})
-# `metadata.user_id` is a field of the Messages API; any other key of `metadata` is the user's own.
-API_METADATA = "user_id"
 BOM = b"\xef\xbb\xbf"
 
-
-class Complaint(NamedTuple):
-    """What is wrong with a line, and what to do about it."""
-
-    what: str
-    remedy: str
+# Says what is wrong with a line's rule for an early end, and what to do about it; None where it can be followed.
+StopCheck = Callable[[object], tuple[str, str] | None]
+Backends = Mapping[str, BackendSpeech]
 
 
 class BadJobLine(ValueError):
@@ -39,21 +40,27 @@ def is_blank(line: bytes) -> bool:
     return not line.strip(b" \t\r\n")
 
 
-def parse_line(line: bytes, number: int, flags: RequestFlags, backends: frozenset[str]) -> Job:
-    """Read one line (with or without its newline, CRLF allowed).
+def parse_line(
+    line: bytes, number: int, flags: RequestFlags, backends: Backends, check_stop_when: StopCheck | None = None
+) -> Job:
+    """Read one line (with or without its newline, CRLF allowed). Without `check_stop_when` there are no stop rules.
 
     Raises:
         BadJobLine: the line is at fault; everything that is wrong with it is told at once.
     """
     fields = _object(line)
+    parts, complaints = lay_out(fields)
+    id_faults = _check_id(fields, parts)
     complaints = [
-        complaint
-        for check in (_check_id, _check_messages, _check_request, _check_own)
-        for complaint in check(fields, backends)
+        *id_faults,
+        *complaints,
+        *_check_messages(parts),
+        *_check_request(parts),
+        *(_check_own(parts, backends, check_stop_when) if parts.own else ()),
     ]
     if complaints:
-        raise BadJobLine(complaints, None if _check_id(fields, backends) else fields["id"])
-    return _job(fields, number, flags)
+        raise BadJobLine(complaints, None if id_faults else fields[parts.id_field])
+    return _job(fields[parts.id_field], parts, number, flags, backends)
 
 
 def _object(line: bytes) -> dict[str, Any]:
@@ -68,83 +75,116 @@ def _object(line: bytes) -> dict[str, Any]:
     return fields
 
 
-def _check_id(fields: dict[str, Any], _: frozenset[str]) -> list[Complaint]:
-    if "id" not in fields:
-        return [Complaint("no id", 'add "id": "..." that is unique in the file')]
-    name = fields["id"]
+def _check_id(fields: dict[str, Any], parts: Parts) -> list[Complaint]:
+    field = parts.id_field
+    if field not in fields:
+        if "custom_id" in fields:
+            return [Complaint("custom_id, but neither params nor body", "add one of them, or call it id")]
+        return [Complaint(f"no {field}", f'add "{field}": "..." that is unique in the file')]
+    name = fields[field]
     if not isinstance(name, str):
         example = name if _json_type(name) == "number" else "..."
-        return [Complaint(f"id is a JSON {_json_type(name)}, not a string", f'write "id": "{example}"')]
-    return [] if name else [Complaint("id is empty", "give it a text that is unique in the file")]
+        return [Complaint(f"{field} is a JSON {_json_type(name)}, not a string", f'write "{field}": "{example}"')]
+    return [] if name else [Complaint(f"{field} is empty", "give it a text that is unique in the file")]
 
 
-def _check_messages(fields: dict[str, Any], _: frozenset[str]) -> list[Complaint]:
-    if "messages" in fields and "prompt" in fields:
-        return [Complaint("both messages and prompt", "keep one of them")]
-    if "prompt" in fields:
-        prompt = fields["prompt"]
+def _check_messages(parts: Parts) -> list[Complaint]:
+    if "prompt" in parts.own:
+        if "messages" in parts.request:
+            return [Complaint("both messages and prompt", "keep one of them")]
+        prompt = parts.own["prompt"]
         usable = isinstance(prompt, str) and bool(prompt.strip())
         return [] if usable else [Complaint("prompt is not a text with something in it", "write what to ask")]
-    if "messages" not in fields:
-        remedy = 'add "prompt": "..." or "messages": [{"role": "user", "content": "..."}]'
-        return [Complaint("neither messages nor prompt", remedy)]
-    messages = fields["messages"]
-    remedy = 'write "messages": [{"role": "user", "content": "..."}]'
+    example = '"messages": [{"role": "user", "content": "..."}]'
+    if "messages" not in parts.request:
+        if parts.envelope:
+            return [Complaint(f"{parts.envelope} has no messages", f"write {example} into it")]
+        return [Complaint("neither messages nor prompt", f'add "prompt": "..." or {example}')]
+    field, messages = parts.named("messages"), parts.request["messages"]
     if not isinstance(messages, list) or not messages:
-        return [Complaint("messages is not a list with something in it", remedy)]
+        return [Complaint(f"{field} is not a list with something in it", f"write {example}")]
+    # In chat completions a message that only calls tools has no content.
+    needed = ("role",) if parts.wire is Wire.CHAT else ("role", "content")
     for position, message in enumerate(messages):
-        if not isinstance(message, dict) or "role" not in message or "content" not in message:
-            return [Complaint(f"messages[{position}] has no role or no content", remedy)]
+        if not isinstance(message, dict) or any(name not in message for name in needed):
+            return [Complaint(f"{field}[{position}] has no {' or no '.join(needed)}", f"write {example}")]
     return []
 
 
-def _check_request(fields: dict[str, Any], _: frozenset[str]) -> list[Complaint]:
-    complaints = []
-    model = fields.get("model", "set")
+def _check_request(parts: Parts) -> Iterator[Complaint]:
+    model = parts.request.get("model", "set")
     if not isinstance(model, str) or not model:
-        complaints.append(Complaint("model is not a name", 'write "model": "claude-..." or leave it out'))
-    limit = fields.get("max_tokens", 1)
-    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
-        complaints.append(Complaint("max_tokens is not a whole number above 0", "mend it or leave it out"))
-    return complaints
+        yield Complaint(f"{parts.named('model')} is not a name", 'write "model": "claude-..." or leave it out')
+    for field in ("max_tokens", "max_completion_tokens") if parts.wire is Wire.CHAT else ("max_tokens",):
+        limit = parts.request.get(field, 1)
+        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+            yield Complaint(f"{parts.named(field)} is not a whole number above 0", "mend it or leave it out")
 
 
-def _check_own(fields: dict[str, Any], backends: frozenset[str]) -> list[Complaint]:
-    complaints = []
-    if not isinstance(fields.get("stream", True), bool):
-        complaints.append(Complaint("stream is neither true nor false", "mend it or leave it out"))
-    if not isinstance(fields.get("metadata", {}), dict):
-        complaints.append(Complaint("metadata is not an object", "mend it or leave it out"))
-    if "stop_when" in fields:
-        complaints.append(Complaint("stop_when is not known to this version", "leave it out"))
-    backend = fields.get("backend")
-    if "backend" in fields and not (isinstance(backend, str) and backend in backends):
+def _check_own(parts: Parts, backends: Backends, check_stop_when: StopCheck | None) -> Iterator[Complaint]:
+    if not isinstance(parts.own.get("stream", True), bool):
+        yield Complaint(f"{parts.named('stream')} is neither true nor false", "mend it or leave it out")
+    if not isinstance(parts.own.get("metadata", {}), dict):
+        yield Complaint("metadata is not an object", "mend it or leave it out")
+    backend = parts.own.get("backend")
+    if "backend" in parts.own and not (isinstance(backend, str) and backend in backends):
         known = ", ".join(sorted(backends))
-        complaints.append(Complaint(f"no backend is called {backend!r}", f"use one of: {known}"))
-    return complaints
+        yield Complaint(f"no backend is called {backend!r}", f"use one of: {known}")
+    if "stop_when" in parts.own:
+        if check_stop_when is None:
+            yield Complaint("stop_when is not known to this version", "leave it out")
+        elif fault := check_stop_when(parts.own["stop_when"]):
+            yield Complaint(*fault)
 
 
-def _job(fields: dict[str, Any], number: int, flags: RequestFlags) -> Job:
-    asked = {name: value for name, value in fields.items() if name not in OWN_FIELDS}
-    if "prompt" in fields:
-        asked["messages"] = [{"role": "user", "content": fields["prompt"]}]
-    metadata = dict(fields.get("metadata", {}))
-    if API_METADATA in metadata:
-        asked["metadata"] = {API_METADATA: metadata.pop(API_METADATA)}
-    asked = with_flags(asked, flags)
+def _job(id: str, parts: Parts, number: int, flags: RequestFlags, backends: Backends) -> Job:
+    speech = backends[parts.own.get("backend", flags.backend)]
+    asked = dict(parts.request)
+    if "prompt" in parts.own:
+        asked["messages"] = [{"role": "user", "content": parts.own["prompt"]}]
+    asked = with_flags(asked, flags, speech)
     try:
         request = fingerprint(asked)
+        body = _body(asked, parts, speech)
     except TypeError as exc:  # orjson reads deeper than it writes
-        raise BadJobLine([Complaint("nested too deeply to be sent", "flatten it")], fields["id"]) from exc
+        raise BadJobLine([Complaint("nested too deeply to be sent", "flatten it")], id) from exc
+    except Untranslatable as exc:
+        raise BadJobLine([_unsaid(problem, parts, speech) for problem in exc.problems], id) from exc
+    if "model" not in body:
+        remedy = f"add it, give --model, or set a model for the backend {speech.name}"
+        raise BadJobLine([Complaint(f"no {parts.named('model')}", remedy)], id)
     return Job(
-        id=fields["id"],
+        id=id,
         line=number,
-        body=with_defaults(asked),
+        body=body,
         request=request,
-        backend=fields.get("backend", flags.backend),
-        stream=fields.get("stream"),
-        metadata=metadata or None,
+        backend=speech.name,
+        stream=parts.own.get("stream"),
+        metadata=parts.own.get("metadata") or None,
+        wire=speech.wire,
+        stop_when=parts.own.get("stop_when"),
     )
+
+
+def _body(asked: dict[str, Any], parts: Parts, speech: BackendSpeech) -> dict[str, Any]:
+    """The request as the backend takes it."""
+    body = with_defaults(asked, speech)
+    if parts.wire != speech.wire:
+        body = to_chat(body) if speech.wire is Wire.CHAT else to_messages(body)
+    is_named_by_line = parts.wire is Wire.CHAT and "max_tokens" in parts.request
+    if speech.wire is Wire.CHAT and "max_tokens" in body and not is_named_by_line:
+        body[speech.limit_field] = body.pop("max_tokens")
+    return body
+
+
+def _unsaid(problem: str, parts: Parts, speech: BackendSpeech) -> Complaint:
+    if speech.wire is Wire.CHAT:
+        said, form, kind = "chat completions", "an OpenAI", "anthropic"
+    else:
+        said, form, kind = "the Messages API", "an Anthropic", "openai"
+    what = f"{parts.named(problem)} cannot be translated for the backend {speech.name}, which speaks {said}"
+    remedy = f"leave it out, write the line as {form} batch request, or send it to a backend of kind {kind}"
+    return Complaint(what, remedy)
 
 
 def _json_type(value: object) -> str:

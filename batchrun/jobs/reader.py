@@ -17,7 +17,8 @@ from typing import BinaryIO
 
 from batchrun.errors import Fault, JobFileError, JobFileUnreadable, UsageError
 from batchrun.jobs.job import Job, RequestFlags
-from batchrun.jobs.line import BOM, BadJobLine, is_blank, parse_line
+from batchrun.jobs.line import BOM, Backends, BadJobLine, StopCheck, is_blank, parse_line
+from batchrun.jobs.volume import Volume
 
 SHOWN_FAULTS = 100  # all of them are counted; a screen of a hundred is as many as anybody mends in one go
 
@@ -28,6 +29,15 @@ class Selection:
 
     limit: int | None = None
     only: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a job file is read. `shown` is what it is called in messages, its path where None; without `check_stop_when`
+    no line can have a stop rule."""
+
+    shown: str | None = None
+    check_stop_when: StopCheck | None = None
 
 
 @dataclass(slots=True)
@@ -46,16 +56,19 @@ class PendingLines:
 class JobFile:
     """A job file that was read through and found good.
 
-    `total` counts its jobs, `pending` what is to be done now, per backend; `models` the pending items by model.
+    `total` counts its jobs, `pending` what is to be done now, per backend; `models` the pending items by model, and
+    `volumes` says how much they ask, by backend and model.
     """
 
     path: Path
     sha256: str
     total: int
     flags: RequestFlags
-    backends: frozenset[str]
+    backends: Backends
     pending: dict[str, PendingLines]
     models: dict[str, int]
+    volumes: dict[tuple[str, str], Volume] = field(default_factory=dict)
+    reading: Reading = Reading()
 
     @property
     def pending_count(self) -> int:
@@ -74,9 +87,14 @@ class JobFile:
                 line = file.readline()
                 if zlib.crc32(line) != checksum:
                     remedy = "run it again: nothing that is finished is asked again"
-                    fault = Fault(str(self.path), number, "the file was changed while the run was reading it", remedy)
+                    fault = Fault(
+                        _shown(self.path, self.reading),
+                        number,
+                        "the file was changed while the run was reading it",
+                        remedy,
+                    )
                     raise JobFileError([fault], 1)
-                yield parse_line(line, number, self.flags, self.backends)
+                yield parse_line(line, number, self.flags, self.backends, self.reading.check_stop_when)
 
 
 def open_jobs(path: Path) -> BinaryIO:
@@ -96,15 +114,17 @@ def open_jobs(path: Path) -> BinaryIO:
     except OSError as exc:
         raise JobFileUnreadable(f"{path}: cannot be read ({exc.strerror}); check its permissions") from exc
     # What a pipe has given is gone, and lines are read again while the run goes on.
-    raise JobFileUnreadable(f"{path}: is no regular file; write the jobs to a file first")
+    remedy = "write the jobs to a file first, or pipe them into batchrun run - --state DIR"
+    raise JobFileUnreadable(f"{path}: is no regular file; {remedy}")
 
 
 def check_jobs(
     path: Path,
     flags: RequestFlags,
-    backends: frozenset[str],
+    backends: Backends,
     is_pending: Callable[[str, str], bool],
     selection: Selection = Selection(),
+    reading: Reading = Reading(),
 ) -> JobFile:
     """Read the whole file once, check every line, and note the lines for which `is_pending(id, request)` holds.
 
@@ -113,7 +133,7 @@ def check_jobs(
         JobFileError: some lines are at fault; all faults are counted and the first hundred told.
         UsageError: `selection.only` names an id that is not in the file.
     """
-    checker = _Checker(path, flags, backends, is_pending, selection)
+    checker = _Checker(path, flags, backends, is_pending, selection, reading)
     digest = hashlib.sha256()
     offset = 0
     try:
@@ -127,12 +147,14 @@ def check_jobs(
     return checker.result(digest.hexdigest())
 
 
-def find_job(path: Path, wanted: str, flags: RequestFlags, backends: frozenset[str]) -> Job | None:
+def find_job(
+    path: Path, wanted: str, flags: RequestFlags, backends: Backends, reading: Reading = Reading()
+) -> Job | None:
     """The job with this id, None where the file has none; lines at fault are passed over."""
     with open_jobs(path) as file:
         for number, line in enumerate(file, start=1):
             try:
-                job = parse_line(_without_bom(line, number), number, flags, backends)
+                job = parse_line(_without_bom(line, number), number, flags, backends, reading.check_stop_when)
             except BadJobLine:
                 continue
             if job.id == wanted:
@@ -147,27 +169,30 @@ class _Checker:
         self,
         path: Path,
         flags: RequestFlags,
-        backends: frozenset[str],
+        backends: Backends,
         is_pending: Callable[[str, str], bool],
         selection: Selection,
+        reading: Reading,
     ) -> None:
         self._path = path
         self._flags = flags
         self._backends = backends
         self._is_pending = is_pending
         self._selection = selection
+        self._reading = reading
         self._first_line: dict[str, int] = {}
         self._faults: list[Fault] = []
         self._fault_count = 0
         self._pending: dict[str, PendingLines] = {}
         self._models: dict[str, int] = {}
+        self._volumes: dict[tuple[str, str], Volume] = {}
 
     def take(self, line: bytes, number: int, offset: int) -> None:
         bare = _without_bom(line, number)
         if is_blank(bare):
             return
         try:
-            job = parse_line(bare, number, self._flags, self._backends)
+            job = parse_line(bare, number, self._flags, self._backends, self._reading.check_stop_when)
         except BadJobLine as bad:
             for what, remedy in bad.complaints:
                 self._fault(number, what, remedy)
@@ -186,7 +211,8 @@ class _Checker:
             raise JobFileError([Fault(str(self._path), 1, "no job in the whole file", remedy)], 1)
         unknown = sorted(self._selection.only - self._first_line.keys())
         if unknown:
-            raise UsageError(f"--only {', '.join(unknown)}: {self._path} has no such item; check the spelling")
+            shown = _shown(self._path, self._reading)
+            raise UsageError(f"--only {', '.join(unknown)}: {shown} has no such item; check the spelling")
         return JobFile(
             path=self._path,
             sha256=sha256,
@@ -195,12 +221,14 @@ class _Checker:
             backends=self._backends,
             pending=self._pending,
             models=self._models,
+            volumes=self._volumes,
+            reading=self._reading,
         )
 
     def _fault(self, number: int, what: str, remedy: str) -> None:
         self._fault_count += 1
         if len(self._faults) < SHOWN_FAULTS:
-            self._faults.append(Fault(str(self._path), number, what, remedy))
+            self._faults.append(Fault(_shown(self._path, self._reading), number, what, remedy))
 
     def _is_new(self, id: str, number: int) -> bool:
         """Whether no line before this one has the id; else that is a fault."""
@@ -224,6 +252,11 @@ class _Checker:
         lines.numbers.append(job.line)
         lines.checksums.append(zlib.crc32(line))
         self._models[job.model] = self._models.get(job.model, 0) + 1
+        self._volumes.setdefault((job.backend, job.model), Volume()).add(job)
+
+
+def _shown(path: Path, reading: Reading) -> str:
+    return str(path) if reading.shown is None else reading.shown
 
 
 def _without_bom(line: bytes, number: int) -> bytes:

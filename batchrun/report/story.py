@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from batchrun.errors import JobFileUnreadable, JournalError, NoRunError
-from batchrun.jobs.job import Job, RequestFlags
+from batchrun.jobs.job import BackendSpeech, Job, RequestFlags
 from batchrun.jobs.line import BadJobLine, parse_line
 from batchrun.journal.finished import outranks
 from batchrun.journal.reader import read_result
@@ -98,7 +98,7 @@ def _why_pending(job: JobLine, source: Source, flags: RequestFlags) -> str | Non
 
 def _as_job(line: JobLine, flags: RequestFlags) -> Job | None:
     """What a run would make of the line; None where it is at fault."""
-    named = frozenset({flags.backend, str(line.fields.get("backend"))})
+    named = {name: BackendSpeech(name) for name in (flags.backend, str(line.fields.get("backend")))}
     try:
         return parse_line(orjson.dumps(line.fields), line.number, flags, named)
     except (BadJobLine, TypeError):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from batchrun.jobs.job import RequestFlags
+from batchrun.jobs.job import BackendSpeech, RequestFlags
 from batchrun.jobs.reader import check_jobs
 from batchrun.simulator.answers import answer_for
 
@@ -109,7 +109,7 @@ def records(path: Path) -> list[dict[str, Any]]:
 
 def expected_texts(jobs: Path) -> dict[str, str]:
     """What the embedded provider answers to each job of a file, by id."""
-    backends = frozenset({"claude"})
+    backends = {"claude": BackendSpeech("claude")}
     file = check_jobs(jobs, RequestFlags(), backends, lambda id, request: True)
     return {job.id: answer_for(job.body).text for job in file.jobs("claude")}
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from batchrun.jobs.job import RequestFlags
+from batchrun.jobs.job import BackendSpeech, RequestFlags
 from batchrun.jobs.line import parse_line
 from tests.cli.program import batchrun
 from tests.report.nights import StateWriter, failed, outcome
+
+CLAUDE = {"claude": BackendSpeech("claude")}
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def test_an_unknown_id_is_exit_66_with_a_hint(writer: StateWriter) -> None:
 def test_an_answer_to_another_request_is_said_to_be_one(writer: StateWriter) -> None:
     """What the settings file gives to all lines is a part of the request."""
     said = "another request"
-    asked = parse_line(writer.jobs.read_bytes().splitlines()[0], 1, RequestFlags(max_tokens=9), frozenset())
+    asked = parse_line(writer.jobs.read_bytes().splitlines()[0], 1, RequestFlags(max_tokens=9), CLAUDE)
     writer.finish(outcome("answered", request=asked.request))
     assert said in batchrun("show", "answered", "jobs.jsonl", cwd=writer.jobs.parent).stdout
     writer.jobs.with_name("batchrun.toml").write_text("[run]\nmax_tokens = 9\n")

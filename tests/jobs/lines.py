@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from batchrun.errors import JobFileError
-from batchrun.jobs.job import Job, RequestFlags
-from batchrun.jobs.line import BadJobLine, Complaint, parse_line
+from batchrun.jobs.dialect import Complaint
+from batchrun.jobs.job import BackendSpeech, Job, RequestFlags
+from batchrun.jobs.line import BadJobLine, parse_line
 from batchrun.jobs.reader import JobFile, Selection, check_jobs
 
 FLAGS = RequestFlags()
 ALL = Selection()
-BACKENDS = frozenset({"claude", "ollama"})
+BACKENDS = {name: BackendSpeech(name) for name in ("claude", "ollama")}
 
 
 def encoded(fields: Any) -> bytes:

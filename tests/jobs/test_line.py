@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batchrun.jobs.dialect import OWN_FIELDS
 from batchrun.jobs.job import DEFAULT_MAX_TOKENS, DEFAULT_MODEL, RequestFlags
-from batchrun.jobs.line import OWN_FIELDS, BadJobLine, is_blank, parse_line
+from batchrun.jobs.line import BadJobLine, is_blank, parse_line
 from tests.jobs.lines import BACKENDS, FLAGS, complaints, encoded, parsed, simple
 
 USER = [{"role": "user", "content": "Say a word."}]

@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from batchrun.jobs.job import RequestFlags
+from batchrun.jobs.job import BackendSpeech, RequestFlags
 from batchrun.jobs.line import parse_line
 from batchrun.journal.lock import Lock
 from batchrun.journal.record import Header, Kind, encode_checkpoint, encode_header, encode_result
@@ -25,6 +25,8 @@ from batchrun.journal.runs import RunEnd, RunStart, record_end, record_start
 from batchrun.journal.snapshot import write_snapshot
 from batchrun.journal.state import StateDir
 from batchrun.outcome import Measure, Outcome, Status
+
+CLAUDE = {"claude": BackendSpeech("claude")}
 
 EVENING = datetime(2026, 11, 20, 22, 0, tzinfo=UTC)
 
@@ -52,7 +54,7 @@ def outcome(id: str, finished: float = 60.0, begin: datetime = EVENING, **change
         "wasted_tokens": 0,
         "backend": "claude",
         "model": "claude-haiku-5-5",
-        "request": parse_line(job_line(id), 1, RequestFlags(), frozenset()).request,
+        "request": parse_line(job_line(id), 1, RequestFlags(), CLAUDE).request,
         "started": stamp(finished - 4.3, begin),
         "finished": stamp(finished, begin),
         "stop_reason": "end_turn",

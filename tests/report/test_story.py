@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from batchrun.errors import NoRunError
-from batchrun.jobs.job import RequestFlags
+from batchrun.jobs.job import BackendSpeech, RequestFlags
 from batchrun.jobs.line import parse_line
 from batchrun.report.closest import closest
 from batchrun.report.facts import story_facts
@@ -18,6 +18,8 @@ from batchrun.report.story import Story, find_story
 from batchrun.report.story_text import story_page
 from tests.report.lines import said
 from tests.report.nights import StateWriter, failed, job_line, outcome, stamp
+
+CLAUDE = {"claude": BackendSpeech("claude")}
 
 
 @pytest.fixture
@@ -169,7 +171,7 @@ def test_an_answer_to_another_request_is_said_to_be_one(writer: StateWriter) -> 
 
 def test_flags_of_a_run_make_no_other_request(writer: StateWriter) -> None:
     """What was given for all lines belongs to the request: by a run's own options, or by a settings file."""
-    with_flags = parse_line(job_line("answered"), 1, RequestFlags("m", 9), frozenset()).request
+    with_flags = parse_line(job_line("answered"), 1, RequestFlags("m", 9), CLAUDE).request
     writer.finish(outcome("answered", model="m", request=with_flags))
     assert story(writer, "answered").is_other_request
     source = find_source(writer.jobs, None, writer.jobs.parent)

@@ -1,0 +1,73 @@
+"""`batchrun export [JOBS]`: the answers in the form that other programs read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from batchrun.export.choices import Format, Order
+
+if TYPE_CHECKING:
+    from batchrun.export.items import Items
+
+
+def export(
+    format: Annotated[Format, typer.Option(help="Whose readers are to read it; jsonl holds all that is known.")],
+    jobs: Annotated[
+        Path | None, typer.Argument(metavar="JOBS", help="The job file. [default: the newest run on this machine]")
+    ] = None,
+    order: Annotated[Order, typer.Option(help="As in the job file, or as they ended.")] = Order.INPUT,
+    output: Annotated[Path, typer.Option(metavar="FILE", help="Replaced once it is whole; - is stdout.")] = Path("-"),
+    status: Annotated[
+        str | None,
+        typer.Option(metavar="KINDS", help="Only these of done,incomplete,refused,failed,pending. [default: all]"),
+    ] = None,
+    state: Annotated[Path | None, typer.Option(help="Where the state lies, if the run was told so.")] = None,
+) -> None:
+    """Write the answers as Anthropic or OpenAI batch results, as CSV, or as JSON lines."""
+    import sys
+
+    from batchrun.cli.terminal import remark
+    from batchrun.export.formats import written
+    from batchrun.export.items import Items
+    from batchrun.export.output import check_apart, write_file, write_stream
+    from batchrun.report.source import find_source
+
+    kinds = _kinds(status)
+    source = find_source(jobs, state, Path.cwd())
+    items = Items(source.state, source.jobs, order, kinds)
+    if output == Path("-"):
+        if not write_stream(sys.stdout.fileno(), written(format, items)):
+            return  # of what was counted so far nothing is worth telling
+    else:
+        check_apart(output, source.jobs, source.state.path)
+        write_file(output, written(format, items))
+    for text in _remarks(items):
+        remark(text)
+
+
+def _kinds(text: str | None) -> frozenset[str]:
+    from batchrun.export.items import KINDS
+
+    kinds = frozenset(KINDS if text is None else (word.strip() for word in text.split(",")))
+    if unknown := sorted(kinds - frozenset(KINDS)):
+        raise typer.BadParameter(f"{unknown[0]!r} is not among {', '.join(KINDS)}", param_hint="--status")
+    return kinds
+
+
+def _remarks(items: Items) -> Iterator[str]:
+    """What the lines themselves do not say."""
+    from batchrun.report.plain import counted
+
+    if pending := items.counts["pending"] - items.damaged:
+        yield f"{counted(pending, 'item')} not answered yet"
+    if items.damaged:
+        yield f"{counted(items.damaged, 'answer')} cannot be read and count as pending; run the jobs again to mend it"
+    if items.left_out:
+        told = counted(items.left_out, "answer")
+        yield f"{told} left out, whose ids the job file does not have; --order finished has them"
+    if items.jobs_trouble:
+        yield f"what is pending is not known: {items.jobs_trouble}"

@@ -1,0 +1,79 @@
+"""What a price is made of, as frozen values. Pure: no price list here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+_HOURS_A_MONTH = 365.25 * 24 / 12
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """US dollars per million tokens. `cache_read` and `cache_write` None: as other input."""
+
+    input: float
+    output: float
+    cache_read: float | None = None
+    cache_write: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What something cost in US dollars, part by part; bills add up.
+
+    `input` leaves out what the cache took or gave, `other` is what is not counted in tokens, such as searches.
+    `saved_by_cache` is against paying all input as plain input, below 0 where writing cost more than reading saved;
+    `saved_by_batch` is against asking live.
+    """
+
+    input: float = 0.0
+    output: float = 0.0
+    cache_read: float = 0.0
+    cache_write: float = 0.0
+    other: float = 0.0
+    saved_by_cache: float = 0.0
+    saved_by_batch: float = 0.0
+
+    @property
+    def total(self) -> float:
+        return self.input + self.output + self.cache_read + self.cache_write + self.other
+
+    def __add__(self, other: Bill) -> Bill:
+        return Bill(*(getattr(self, part.name) + getattr(other, part.name) for part in fields(Bill)))
+
+
+class PriceRange(NamedTuple):
+    """What a run may cost at least and at most, in US dollars."""
+
+    low: float
+    high: float
+
+
+def read_rates(table: Mapping[str, object]) -> Rates:
+    """The rates in a table of the configuration, `input` and `output` at least.
+
+    Raises ValueError, which says what to write.
+    """
+    known = [part.name for part in fields(Rates)]
+    for name, value in table.items():
+        if name not in known:
+            raise ValueError(f"{name!r} is no price; known: {', '.join(known)}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+            raise ValueError(f"{name} = {value!r} is no price; write US dollars per million tokens, such as 0.25")
+    for name in ("input", "output"):
+        if name not in table:
+            raise ValueError(f"{name} is missing; write both input and output, 0 where it costs nothing")
+    return Rates(**{name: float(str(value)) for name, value in table.items()})
+
+
+def month_at_this_rate(cost: float, hours: float) -> float:
+    """What a month costs in which every stretch of so many hours costs as much as this one did.
+
+    `hours` is the stretch that is looked at, idle time included: of a night that is told as the last day, 24.
+    """
+    if hours <= 0:
+        raise ValueError("hours must be above 0")
+    return cost * _HOURS_A_MONTH / hours
