@@ -80,7 +80,7 @@ def resolve(
     return RunConfig(
         jobs=jobs,
         state=values.get("state"),
-        flags=RequestFlags(backends[chosen].provider.model, backends[chosen].max_tokens, chosen),
+        flags=RequestFlags(*_of_this_run(variables | flags), chosen),
         backends=backends,
         retry=replace(retry, longest_wait=values.get("give_up", retry.longest_wait)),
         prewarm=values.get("prewarm", 0),
@@ -139,6 +139,13 @@ def _variables(environment: Mapping[str, str]) -> dict[str, Given]:
             remedy = f"did you mean {variable_of(meant)}?" if meant else "unset it; `batchrun run --help` tells them"
             raise ConfigError(f"{variable}: no setting is called so; {remedy}")
     return found
+
+
+def _of_this_run(given: Mapping[str, Given]) -> tuple[str | None, int | None]:
+    """Model and most tokens as the command line or the environment has them. What a file says is a backend's default:
+    it yields to the backend's own table, and changing it makes no finished item another request."""
+    model, most = given.get("model"), given.get("max_tokens")
+    return (None if model is None else model.value, None if most is None else most.value)
 
 
 def _check_simulation(found: Mapping[str, Given]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from batchrun.backends import TABLE, Backend
 from batchrun.errors import BatchrunError, ConfigError, UsageError
 from batchrun.gate.law import GateBounds
+from batchrun.jobs.job import RequestFlags
 from batchrun.providers.provider import BackendConfig
 from batchrun.stream.clocks import ClockLimits
 from tests.site import Site
@@ -145,13 +146,16 @@ def test_a_version_at_the_end_of_claudes_address_is_told_where_it_stands(site: S
 
 
 def test_the_chosen_backend_is_for_lines_that_name_none(site: Site) -> None:
-    """With the model and the limit of tokens that its own table names."""
-    with_tables(site, f'[backends.local]\n{LOCAL}\nmodel = "llama"\nmax_tokens = 100\n')
+    """What a file says of model and tokens is the backend's default; flags and variables are the run's."""
+    general = '[run]\nmodel = "mistral"\nmax_tokens = 50\n'
+    with_tables(site, f'{general}[backends.local]\n{LOCAL}\nmodel = "llama"\nmax_tokens = 100\n')
     assert site.resolve().flags.backend == "claude"
-    flags = site.resolve(backend="local").flags
-    assert (flags.backend, flags.model, flags.max_tokens) == ("local", "llama", 100)
-    flags = site.resolve(backend="local", model="qwen", max_tokens="7").flags
-    assert (flags.model, flags.max_tokens) == ("qwen", 7)
+    config = site.resolve(backend="local")
+    assert config.flags == RequestFlags(None, None, "local")
+    local = config.backends["local"]
+    assert (local.provider.model, local.max_tokens) == ("llama", 100)
+    site.environment["BATCHRUN_MAX_TOKENS"] = "7"
+    assert site.resolve(backend="local", model="qwen").flags == RequestFlags("qwen", 7, "local")
 
 
 def test_a_choice_that_nobody_knows_is_told_where_it_stands(site: Site) -> None:

@@ -85,8 +85,8 @@ SAMPLES: dict[str, Sample] = {
     "prewarm": _number(lambda c: c.prewarm, 0),
     "key_file": _path(lambda c: claude(c).provider.key_file),
     "insecure_http": _switch(lambda c: claude(c).provider.insecure_http, default=False),
-    "model": Sample(lambda c: c.flags.model, None, ('"f"', "f"), ("e", "e"), ("g", "g")),
-    "max_tokens": _number(lambda c: c.flags.max_tokens, None),
+    "model": Sample(lambda c: claude(c).provider.model, None, ('"f"', "f"), ("e", "e"), ("g", "g")),
+    "max_tokens": _number(lambda c: claude(c).max_tokens, None),
     "simulate": _switch(lambda c: c.simulate, default=False),
     "scenario": Sample(
         lambda c: c.scenario, None, ('"rough"', "rough"), ("storm", "storm"), ("calm", "calm"), {"simulate": True}
@@ -170,7 +170,7 @@ def test_what_was_not_given_is_left_to_the_others(site: Site) -> None:
     site.beside.write_text('[run]\nmodel = "f"\nquiet = true\n')
     site.environment["BATCHRUN_MODEL"] = ""
     config = site.resolve(model=None, quiet=False)
-    assert (config.flags.model, config.quiet) == ("f", False)
+    assert (claude(config).provider.model, config.quiet) == ("f", False)
 
 
 def test_the_process_has_an_environment_of_its_own(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,10 +18,10 @@ def site(tmp_path: Path) -> Site:
 def test_the_file_beside_the_jobs_wins_over_the_users_own(site: Site) -> None:
     """The first that is there is the only one that is read."""
     site.xdg.write_text('[run]\nmodel = "mine"\n[gate]\nmax_slots = 5\n')
-    assert site.resolve().flags.model == "mine"
+    assert site.resolve().backends["claude"].provider.model == "mine"
     site.beside.write_text('[run]\nmodel = "the site\'s"\n')
     config = site.resolve()
-    assert (config.flags.model, config.backends["claude"].bounds.max_slots) == ("the site's", 256)
+    assert (config.backends["claude"].provider.model, config.backends["claude"].bounds.max_slots) == ("the site's", 256)
 
 
 def test_without_xdg_the_users_own_file_is_in_the_home(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,13 +32,13 @@ def test_without_xdg_the_users_own_file_is_in_the_home(site: Site, monkeypatch: 
     own.write_text('[run]\nmodel = "homely"\n')
     monkeypatch.setenv("HOME", str(home))
     site.environment.clear()
-    assert site.resolve().flags.model == "homely"
+    assert site.resolve().backends["claude"].provider.model == "homely"
 
 
 def test_a_home_that_may_not_be_looked_into_holds_no_settings(site: Site) -> None:
     """cron's user with another one's XDG_CONFIG_HOME: no traceback. (A name too long stands in for a closed door.)"""
     site.environment["XDG_CONFIG_HOME"] = "/" + "x" * 300
-    assert site.resolve().flags.model is None
+    assert site.resolve().backends["claude"].provider.model is None
 
 
 def test_a_user_without_a_home_has_no_settings_there(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +49,7 @@ def test_a_user_without_a_home_has_no_settings_there(site: Site, monkeypatch: py
 
     monkeypatch.setattr(Path, "home", nowhere)
     site.environment.clear()
-    assert site.resolve().flags.model is None
+    assert site.resolve().backends["claude"].provider.model is None
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tests.house.tree import ROOT, Module, package
 
 def declared() -> set[str]:
     project = tomllib.loads(ROOT.joinpath("pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return {re.split(r"[^\w-]", requirement)[0] for requirement in project["dependencies"]}
+    return {re.split(r"[^\w-]", requirement)[0].replace("-", "_") for requirement in project["dependencies"]}
 
 
 def imported() -> set[str]:
