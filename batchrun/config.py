@@ -53,12 +53,7 @@ class RunConfig:
     accept: frozenset[Status]
 
 
-def resolve(
-    jobs: Path,
-    given: Mapping[str, Any],
-    _: Selection | None = None,
-    environment: Mapping[str, str] | None = None,
-) -> RunConfig:
+def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> RunConfig:
     """Resolve all options of a run.
 
     Args:

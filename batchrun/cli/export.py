@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 def export(
     format: Annotated[Format, typer.Option(help="Whose readers are to read it; jsonl holds all that is known.")],
     jobs: Annotated[
-        Path | None, typer.Argument(metavar="JOBS", help="The job file. [default: the newest run on this machine]")
+        Path | None, typer.Argument(metavar="JOBS", help="The job file. (default: the newest run on this machine)")
     ] = None,
     order: Annotated[Order, typer.Option(help="As in the job file, or as they ended.")] = Order.INPUT,
     output: Annotated[Path, typer.Option(metavar="FILE", help="Replaced once it is whole; - is stdout.")] = Path("-"),
     status: Annotated[
         str | None,
-        typer.Option(metavar="KINDS", help="Only these of done,incomplete,refused,failed,pending. [default: all]"),
+        typer.Option(metavar="KINDS", help="Only these of done,incomplete,refused,failed,pending. (default: all)"),
     ] = None,
     state: Annotated[Path | None, typer.Option(help="Where the state lies, if the run was told so.")] = None,
 ) -> None:

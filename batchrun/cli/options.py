@@ -31,7 +31,7 @@ def _option(panel: str, setting: str, *names: str, **more: Any) -> Any:
 
 Jobs = Annotated[Path, typer.Argument(metavar="JOBS", help="The job file: one JSON object a line.")]
 State = Annotated[Path | None, _option(WHAT, "state", metavar="DIR")]
-Limit = Annotated[int | None, _option(WHAT, "limit", min=1, metavar="N")]
+Limit = Annotated[str | None, _option(WHAT, "limit", metavar="N")]
 Only = Annotated[list[str] | None, _option(WHAT, "only", metavar="ID")]
 Model = Annotated[str | None, _option(WHAT, "model", metavar="MODEL")]
 MaxTokens = Annotated[str | None, _option(WHAT, "max_tokens", metavar="N")]

@@ -10,7 +10,7 @@ import typer
 
 def report(
     jobs: Annotated[
-        Path | None, typer.Argument(metavar="JOBS", help="The job file. [default: the newest run on this machine]")
+        Path | None, typer.Argument(metavar="JOBS", help="The job file. (default: the newest run on this machine)")
     ] = None,
     state: Annotated[Path | None, typer.Option(help="Where the state lies, if the run was told so.")] = None,
     since: Annotated[str, typer.Option(metavar="DURATION", help="Runs that ended in so long a time.")] = "24h",

@@ -46,17 +46,16 @@ def run(
     drain_timeout: options.DrainTimeout = None,
     accept: options.Accept = None,
     quiet: options.Quiet = None,
-    json: options.Json = False,
+    json: options.Json = None,
     log: options.Log = None,
 ) -> None:
     """Ask every pending item of a job file; start it again after any stop, and it goes on where it was."""
     given = dict(locals())
     from batchrun.cli.progress import teller_for
     from batchrun.config import resolve
-    from batchrun.jobs.reader import Selection
     from batchrun.launch import launch
 
-    config = resolve(jobs, given, Selection(limit, frozenset(only or ())))
+    config = resolve(jobs, given)
     teller = teller_for(quiet=config.quiet or config.json)
     ending = launch(config, teller)
     # The shell gets the run's exit code though nobody listens any more: what was done was done.

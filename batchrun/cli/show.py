@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def show(
     id: Annotated[str, typer.Argument(metavar="ID", help="The item's id in the job file.")],
     jobs: Annotated[
-        Path | None, typer.Argument(metavar="JOBS", help="The job file. [default: the newest run on this machine]")
+        Path | None, typer.Argument(metavar="JOBS", help="The job file. (default: the newest run on this machine)")
     ] = None,
     state: Annotated[Path | None, typer.Option(help="Where the state lies, if the run was told so.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -45,12 +45,11 @@ def _flags(source: Source) -> RequestFlags:
     settings file's."""
     from batchrun.config import resolve
     from batchrun.errors import BatchrunError
-    from batchrun.jobs.reader import Selection
     from batchrun.report.invocation import request_flags
 
     given = request_flags(source.runs[-1].start.args if source.runs else ())
     try:
         told = {"model": given.model, "max_tokens": given.max_tokens}
-        return resolve(source.jobs, told, Selection()).flags
+        return resolve(source.jobs, told).flags
     except BatchrunError:  # to see one item no setting has to be right
         return given

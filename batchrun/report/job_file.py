@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from batchrun.errors import JobFileUnreadable
+from batchrun.jobs.dialect import id_of
 from batchrun.jobs.line import BOM
 from batchrun.jobs.reader import open_jobs
 from batchrun.journal.runs import RunStart
@@ -67,8 +68,9 @@ def _read(jobs: Path, start: RunStart | None) -> JobFileNow:
         for number, line in enumerate(file, start=1):
             digest.update(line)
             found = _job_line(line, number)
-            if found is not None and isinstance(found.fields.get("id"), str):
-                ids.add(found.fields["id"])
+            name = None if found is None else id_of(found.fields)
+            if isinstance(name, str):
+                ids.add(name)
     return JobFileNow(frozenset(ids), start is not None and digest.hexdigest() != start.jobs_sha256)
 
 

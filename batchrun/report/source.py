@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from batchrun.errors import NoRunError
+from batchrun.config import state_of
+from batchrun.errors import JobFileUnreadable, NoRunError
+from batchrun.jobs.spool import spooled
 from batchrun.journal.index import newest
 from batchrun.journal.lock import Holder, is_running, read_holder
 from batchrun.journal.runs import Run, RunStart, read_runs
@@ -41,6 +43,14 @@ class Source:
     runs: Sequence[Run]
     holder: Holder | None
     here: Path
+
+    @property
+    def lines(self) -> Path:
+        """Where the lines of the job file can be read: where the run laid them down, if they came packed or piped."""
+        try:
+            return spooled(self.jobs, self.state.path)
+        except JobFileUnreadable:
+            return self.jobs
 
     @property
     def alive(self) -> str | None:
@@ -90,6 +100,8 @@ def find_source(jobs: Path | None, state: Path | None, here: Path) -> Source:
 
     Raises NoRunError where there is none, and says how to come by one.
     """
+    if state is None and jobs is not None:
+        state = state_of(jobs)  # a settings file or the environment may have sent it elsewhere
     place = _place(jobs, state, here)
     _check_is_there(place, jobs)
     runs = read_runs(place)
@@ -115,7 +127,7 @@ def night_of(source: Source, length: timedelta, now: datetime) -> Night:
         total=source.total,
         until=stamp(now),
         simulated=source.simulated,
-        file=look_into(source.jobs, source.runs[-1].start if source.runs else None),
+        file=look_into(source.lines, source.runs[-1].start if source.runs else None),
         changed=changed_items(source.runs),
         is_starting=source.is_starting,
     )
@@ -128,7 +140,7 @@ def look_at(source: Source, now: datetime) -> Sighting:
     log = source.state.checkpoint
     has_no_run = source.holder is None or source.is_starting
     is_quick = has_no_run and log.exists() and log.stat().st_size <= QUICK_BYTES
-    file = look_into(source.jobs, source.runs[-1].start if source.runs else None, QUICK_BYTES)
+    file = look_into(source.lines, source.runs[-1].start if source.runs else None, QUICK_BYTES)
     return Sighting(
         jobs=str(source.jobs),
         command=source.command,

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from batchrun.errors import JobFileUnreadable, JournalError, NoRunError
+from batchrun.jobs.dialect import id_of
 from batchrun.jobs.job import BackendSpeech, Job, RequestFlags
 from batchrun.jobs.line import BadJobLine, parse_line
 from batchrun.journal.finished import outranks
@@ -59,7 +60,7 @@ def find_story(source: Source, id: str, flags: RequestFlags = NO_FLAGS) -> Story
     """
     remarks: list[str] = []
     records = list(_records(source.state, id))
-    job = _job(source.jobs, id, remarks)
+    job = _job(source.lines, id, remarks)
     if job is None and not records:
         raise NoRunError(_unknown(source, id, remarks))
     record = reduce(lambda best, other: other if outranks(other, best) else best, records) if records else None
@@ -118,7 +119,7 @@ def _records(state: StateDir, id: str) -> Iterator[Checkpoint]:
 
 def _job(jobs: Path, id: str, remarks: list[str]) -> JobLine | None:
     try:
-        return next((line for line in job_lines(jobs) if line.fields.get("id") == id), None)
+        return next((line for line in job_lines(jobs) if id_of(line.fields) == id), None)
     except JobFileUnreadable as exc:
         remarks.append(str(exc))
         return None
@@ -137,7 +138,7 @@ def _answer(state: StateDir, record: Checkpoint | None, remarks: list[str]) -> d
 def _unknown(source: Source, id: str, remarks: list[str]) -> str:
     if remarks:
         return f"no item {id!r} has finished, and {remarks[0]}"
-    ids = (line.fields.get("id") for line in job_lines(source.jobs))
+    ids = (id_of(line.fields) for line in job_lines(source.lines))
     alike = closest(id, (known for known in ids if isinstance(known, str)))
     hint = f"; did you mean {' or '.join(alike)}?" if alike else "; check the spelling"
     return f"{source.jobs} has no item {id!r}{hint}"

@@ -57,10 +57,12 @@ def test_an_unknown_id_is_exit_66_with_a_hint(writer: StateWriter) -> None:
 
 
 def test_an_answer_to_another_request_is_said_to_be_one(writer: StateWriter) -> None:
-    """What the settings file gives to all lines is a part of the request."""
+    """What the environment gives to all lines is a part of the request; a default of the settings file is not."""
     said = "another request"
     asked = parse_line(writer.jobs.read_bytes().splitlines()[0], 1, RequestFlags(max_tokens=9), CLAUDE)
     writer.finish(outcome("answered", request=asked.request))
     assert said in batchrun("show", "answered", "jobs.jsonl", cwd=writer.jobs.parent).stdout
+    env = {"BATCHRUN_MAX_TOKENS": "9"}
+    assert said not in batchrun("show", "answered", "jobs.jsonl", cwd=writer.jobs.parent, env=env).stdout
     writer.jobs.with_name("batchrun.toml").write_text("[run]\nmax_tokens = 9\n")
-    assert said not in batchrun("show", "answered", "jobs.jsonl", cwd=writer.jobs.parent).stdout
+    assert said in batchrun("show", "answered", "jobs.jsonl", cwd=writer.jobs.parent).stdout
