@@ -39,9 +39,13 @@ class QuietTeller:
     """
 
     def say(self, text: str) -> None:
-        with suppress(*DEAF):
+        try:
             sys.stderr.write(f"batchrun: {printable(text)}\n")
             sys.stderr.flush()
+        except DEAF:
+            # What could not be written stays in the stream's buffer, and the interpreter would try it again at its end
+            # and put its own exit code in the place of ours.
+            sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - it stays open to the end
 
     def begin(self, text: str) -> None:
         pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -207,5 +208,7 @@ async def test_what_a_command_leaves_in_the_background_holds_up_nobody(tmp_path:
 async def test_a_signal_for_the_run_is_not_one_for_its_commands(tmp_path: Path) -> None:
     """A group of its own: Ctrl-C in the terminal drains the run and does not break a command in the middle."""
     tell = "import os; print(os.getpgrp())"
-    await CommandSink(f"{sys.executable} -c '{tell}' > {tmp_path}/group").deliver(an_answer())
+    await CommandSink(f"{shlex.quote(sys.executable)} -c '{tell}' > {shlex.quote(str(tmp_path))}/group").deliver(
+        an_answer()
+    )
     assert await pid_in(tmp_path / "group") != os.getpgrp()
