@@ -14,8 +14,10 @@ from typing import Any
 from batchrun.jobs.job import BackendSpeech, RequestFlags
 from batchrun.jobs.reader import check_jobs
 from batchrun.simulator.answers import answer_for
+from batchrun.simulator.process import SimulatorProcess
 
 PROGRAM = Path(sys.executable).with_name("batchrun")
+CANARY = "sk-ant-canary-3141592653589793"  # a key that must be found nowhere afterwards
 LIMIT_SECONDS = 120.0  # far above what any test needs; a program that hangs must not hang the tests
 
 
@@ -123,3 +125,11 @@ def assert_each_answered_once(jobs: Path) -> None:
     assert sorted(line["id"] for line in results) == sorted(expected)
     assert {line["status"] for line in checkpoints} == {"done"}
     assert {line["id"]: line["text"] for line in results} == expected
+
+
+def asking(server: SimulatorProcess) -> dict[str, str]:
+    return {"ANTHROPIC_API_KEY": CANARY, "ANTHROPIC_BASE_URL": server.base_url}
+
+
+def statuses(state: Path) -> dict[str, str]:
+    return {line["id"]: line["status"] for line in records(state / "checkpoint.jsonl")}

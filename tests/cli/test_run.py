@@ -3,50 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from batchrun.simulator.process import SimulatorProcess, start_simulator
+from batchrun.simulator.process import SimulatorProcess
 from tests.cli.program import (
-    RequestPipe,
+    CANARY,
+    asking,
     assert_each_answered_once,
     batchrun,
     prompts,
     records,
+    statuses,
     write_jobs,
 )
-
-CANARY = "sk-ant-canary-3141592653589793"
-
-
-@pytest.fixture
-def heard(tmp_path: Path) -> Iterator[RequestPipe]:
-    """What the calm provider is asked, as it is asked."""
-    with RequestPipe(tmp_path / "requests") as pipe:
-        yield pipe
-
-
-@pytest.fixture
-def calm(heard: RequestPipe) -> Iterator[SimulatorProcess]:
-    """A provider that answers slowly enough for a signal to find streams in flight."""
-    with start_simulator("calm", log=heard.path) as server:
-        yield server
-
-
-@pytest.fixture
-def instant() -> Iterator[SimulatorProcess]:
-    with start_simulator("instant") as server:
-        yield server
-
-
-def asking(server: SimulatorProcess) -> dict[str, str]:
-    return {"ANTHROPIC_API_KEY": CANARY, "ANTHROPIC_BASE_URL": server.base_url}
-
-
-def statuses(state: Path) -> dict[str, str]:
-    return {line["id"]: line["status"] for line in records(state / "checkpoint.jsonl")}
 
 
 def test_a_job_file_is_answered_and_a_second_run_sends_nothing(tmp_path: Path) -> None:
