@@ -1,19 +1,17 @@
-"""One client under measurement, in a process of its own: takes its order as JSON in argv, prints its figures as
-JSON."""
+"""The clients of `bench client`: the loop that everybody writes, and the attempt of a run."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import resource
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import anthropic
 
+from batchrun.bench.worker import Figures, be_worker
 from batchrun.outcome import Measure
 from batchrun.providers.anthropic import AnthropicProvider
 from batchrun.providers.provider import BackendConfig, Request
@@ -21,11 +19,11 @@ from batchrun.stream.attempt import attempt
 from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.meter import Account, Meter, charged
 
-Figures = tuple[int, float | None]  # events, CPU seconds that were charged to items
+Counted = tuple[int, float | None]  # events, CPU seconds that were charged to items
 MODEL = "claude-haiku-5-5"
 
 
-def _bodies(order: dict[str, Any]) -> list[dict[str, Any]]:
+def _bodies(order: Mapping[str, Any]) -> list[dict[str, Any]]:
     prompts = (f"[[tokens={order['tokens']}]] stream {number}" for number in range(order["streams"]))
     return [
         {"model": MODEL, "max_tokens": order["tokens"] + 100, "messages": [{"role": "user", "content": prompt}]}
@@ -33,7 +31,7 @@ def _bodies(order: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-async def articles(order: dict[str, Any]) -> Figures:
+async def articles(order: Mapping[str, Any]) -> Counted:
     """What everyone writes: `messages.stream` and `text_stream`."""
     client = anthropic.AsyncAnthropic(api_key="simulated", base_url=order["base_url"], max_retries=0)
 
@@ -50,7 +48,7 @@ async def articles(order: dict[str, Any]) -> Figures:
     return sum(task.result() for task in tasks), None
 
 
-async def batchrun(order: dict[str, Any]) -> Figures:
+async def batchrun(order: Mapping[str, Any]) -> Counted:
     """The attempt of a run: provider, decoder, fold, clocks and meter."""
     provider = AnthropicProvider(BackendConfig(base_url=order["base_url"], simulated=True), order["streams"])
 
@@ -69,10 +67,10 @@ async def batchrun(order: dict[str, Any]) -> Figures:
     return sum(task.result().chunks for task in tasks), sum(account.cpu for account in accounts)
 
 
-CLIENTS: dict[str, Callable[[dict[str, Any]], Awaitable[Figures]]] = {"articles": articles, "batchrun": batchrun}
+CLIENTS: dict[str, Callable[[Mapping[str, Any]], Awaitable[Counted]]] = {"articles": articles, "batchrun": batchrun}
 
 
-async def _measured(order: dict[str, Any]) -> dict[str, Any]:
+async def measure(order: Mapping[str, Any]) -> Figures:
     wall, cpu = time.perf_counter(), time.process_time()
     events, charged_cpu = await CLIENTS[order["client"]](order)
     used = time.process_time() - cpu
@@ -86,12 +84,6 @@ async def _measured(order: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    order = json.loads(sys.argv[1])
-    if order["core"] is not None:
-        os.sched_setaffinity(0, {order["core"]})
-    sys.stdout.write(json.dumps(asyncio.run(_measured(order))))
-
-
 if __name__ == "__main__":
-    main()
+    # Not frozen: who writes the usual loop does not know of it.
+    be_worker(measure, freezes_imports=False)

@@ -1,0 +1,189 @@
+"""`batchrun bench` and `batchrun calibrate` as their users meet them: tiny runs, told in a table or in one object."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batchrun.bench.endpoint import EMBEDDED
+from batchrun.bench.gate import GatePlan, gate_comparison
+from batchrun.bench.pool import CLIENTS, PoolPlan, pool_comparison
+from batchrun.cli.bench_gate import print_gate
+from batchrun.cli.bench_pool import print_pool
+from tests.cli.program import LIMIT_SECONDS, batchrun
+
+TINY = {
+    "client": ("--streams", "2", "--rate", "100", "--seconds", "0.1"),
+    "modes": ("--iterations", "2", "--concurrency", "2", "--tokens", "2", "--scenario", "instant"),
+    "pool": ("--requests", "4", "--concurrency", "2", "--prewarm", "2", "--rounds", "1"),
+    "stop": ("--items", "2", "--max-tokens", "20", "--concurrency", "2", "--stop-when", '{"max_chars": 20}'),
+    "gate": ("--items", "2", "--fixed", "2", "--tokens", "2"),
+    "buffer": ("--sessions", "2", "--tokens", "5", "--consumer-ms", "1", "--rate", "1000", "--size", "2"),
+}
+BROKEN: dict[str, Any] = {
+    "streamed": True,
+    "total": 1.0,
+    "first_byte": None,
+    "ttft": None,
+    "tokens": 0,
+    "connections": 1,
+    "cause": "broken",
+}
+PAYABLE = ("modes", "pool", "stop")
+# The command on its own, whatever else the program offers.
+CALIBRATE = "from batchrun.cli.app import app; from batchrun.cli.calibrate import calibrate; app.command()(calibrate)"
+CONSUMERS = """
+def slow(item, delta):
+    sum(range(20_000))
+
+def whole(item):
+    return None
+
+def broken(item, delta):
+    raise ValueError("no disk")
+"""
+
+
+def calibrate(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    program = f"import sys; sys.argv[0] = 'batchrun'; {CALIBRATE}; from batchrun.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-P", "-c", program, "calibrate", *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+        check=False,
+    )
+
+
+def without_nulls(value: Any) -> bool:
+    """Whether every figure was measured; what does not apply is null on purpose."""
+    if isinstance(value, dict):
+        return all(without_nulls(inner) for name, inner in value.items() if name not in NULL_ON_PURPOSE)
+    return all(without_nulls(inner) for inner in value) if isinstance(value, list) else value is not None
+
+
+# No first token, no warming up, no rule that held, an account that only one client has, and what so short a run as
+# these cannot have: a period of the sampler, a slot that settled.
+NULL_ON_PURPOSE = {"ttft", "prewarm_seconds", "at_rule", "unattributed", "cpu_mean", "settled_slots", "settled_range"}
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_each_bench_prints_one_object(name: str, tmp_path: Path) -> None:
+    """With --json: the schema of its name, figures that were measured, and nothing else on stdout."""
+    done = batchrun("bench", name, *TINY[name], "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["schema"] == f"batchrun.bench.{name}/1"
+    assert without_nulls(told), told
+
+
+def test_the_table_of_modes_marks_what_does_not_apply(tmp_path: Path) -> None:
+    """The first token of a whole document is n/a in each column; columns stand under their heads."""
+    done = batchrun("bench", "modes", *TINY["modes"], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    head = next(line for line in lines if line.startswith("mode"))
+    [document] = [line for line in lines if line.startswith("non-streaming")]
+    assert document.split()[-5:] == ["n/a"] * 5
+    assert document.rindex("n/a") + 3 == head.index("p99") + 3
+    assert "CPU, streaming over non-streaming:" in done.stdout
+
+
+def test_the_table_of_pool_has_a_row_for_each_way(capsys: pytest.CaptureFixture[str]) -> None:
+    """What was not measured is a dash; why requests failed is told."""
+    failed: dict[str, Any] = {"samples": [BROKEN], "first_wave": [BROKEN], "connections": 1, "prewarmed": 0}
+    failed |= {"prewarm_seconds": 0.0, "cpu_seconds": 0.5, "spent_usd": 0.0, "is_budget_used_up": False}
+    print_pool(pool_comparison(EMBEDDED, PoolPlan(), {client: [failed] for client in CLIENTS}), is_embedded=True)
+    told = capsys.readouterr().out
+    rows = [line for line in told.splitlines() if line.startswith(CLIENTS)][:3]
+    assert [row.split()[-9:] for row in rows] == [["0", "1", "1", "-", "-", "-", "-", "-", "500.0"]] * 3
+    assert told.count("failed: 1 broken") == 3
+
+
+def test_the_table_of_gate_has_the_curves(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of CPU and slots, for each policy; a period in which nothing was sampled draws nothing."""
+    sample = BROKEN | {"cause": None}
+    ran: dict[str, Any] = {"samples": [sample], "not_begun": 2, "total_seconds": 1.0, "law": "steady"}
+    periods = [{"t": float(time), "cpu": 50.0, "slots": 8.0 - time} for time in range(4)]
+    told_by = {"alone": ran | {"periods": []}, "fixed": ran | {"periods": []}, "law": ran | {"periods": periods}}
+    print_gate(gate_comparison(GatePlan(), 12.0, told_by))
+    told = capsys.readouterr().out
+    assert "before it began, other programs used 12 % of this host" in told
+    assert "2 items were not begun" in told
+    assert " 6 (5 to 6) " in told
+    curves = [line for line in told.splitlines() if line.startswith(("fixed CPU", "fixed slots", "law   "))]
+    assert len(curves) == 4
+    assert curves[-1].endswith("0 to 8")
+
+
+@pytest.mark.parametrize("name", PAYABLE)
+@pytest.mark.parametrize(
+    ("words", "missing"),
+    [
+        (("--base-url", "https://127.0.0.1:9"), "--budget USD"),
+        (("--base-url", "https://127.0.0.1:9", "--budget", "1"), "--usd-per-mtok"),
+        (("--budget", "1"), "--base-url"),
+    ],
+)
+def test_nothing_is_asked_that_may_cost_without_a_budget_and_a_price(
+    name: str, words: tuple[str, ...], missing: str, tmp_path: Path
+) -> None:
+    """Exit 2 before anything is sent, naming what is missing."""
+    done = batchrun("bench", name, *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert missing in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bench_that_measured_nothing_says_so(tmp_path: Path) -> None:
+    """Exit 1; the failures are counted, and no ratio is made of them."""
+    nobody = ("--base-url", "http://127.0.0.1:1", "--kind", "openai", "--model", "m", "--budget", "0")
+    done = batchrun("bench", "modes", *TINY["modes"], *nobody, "--usd-per-mtok", "0", "--json", cwd=tmp_path)
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert [(mode["failed"], mode["causes"]) for mode in told["modes"]] == [(2, {"connect": 2})] * 3
+    assert (told["cpu_ratio"], told["streaming_later"], told["paired_requests"]) == (None, None, 0)
+
+
+def test_a_rule_that_cannot_be_followed_is_told_before_anything_is_asked(tmp_path: Path) -> None:
+    """Neither broken JSON nor an unknown rule reaches a worker."""
+    for rule in ("{", '{"min_words": 3}'):
+        done = batchrun("bench", "stop", "--stop-when", rule, cwd=tmp_path)
+        assert done.returncode == 2
+        assert "--stop-when" in done.stderr
+
+
+def test_a_consumer_is_measured_where_it_lies(tmp_path: Path) -> None:
+    """The pipe that suits it is the target over its mean, in the table and in the object."""
+    (tmp_path / "publish.py").write_text(CONSUMERS, encoding="utf-8")
+    done = calibrate("--sink", "publish:slow", "--tokens", "5", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["schema"], told["unit"], told["count"]) == ("batchrun.calibrate/1", "token", 5)
+    assert told["pipe_size"] == -(-500 // told["mean_ms"])
+    table = calibrate("--sink", "publish:slow", "--tokens", "5", cwd=tmp_path).stdout
+    assert "--buffer " in table
+
+
+def test_a_consumer_of_whole_answers_has_no_pipe(tmp_path: Path) -> None:
+    """Nothing is recommended that it could not use."""
+    (tmp_path / "publish.py").write_text(CONSUMERS, encoding="utf-8")
+    done = calibrate("--sink", "publish:whole", "--tokens", "3", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "no pipe to size" in done.stdout
+
+
+def test_a_consumer_that_fails_is_the_users_to_mend(tmp_path: Path) -> None:
+    """Its own error, with the line, and no traceback."""
+    (tmp_path / "publish.py").write_text(CONSUMERS, encoding="utf-8")
+    done = calibrate("--sink", "publish:broken", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "no disk" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert calibrate("--sink", "publish:nowhere", cwd=tmp_path).returncode == 78
