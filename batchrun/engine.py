@@ -96,6 +96,7 @@ class Engine:
         self._around = around
         self._stop = around.stop
         self._loop = asyncio.get_running_loop()
+        self._call_soon = self._loop.call_soon_threadsafe
         self._shelved: dict[tuple[str, str], str] = {}
         self._draining = asyncio.Event()
         self._is_worked_off = False
@@ -166,12 +167,13 @@ class Engine:
             cut(self._terms.drain_timeout)
 
         def cut(seconds: float) -> None:
-            if not self._is_worked_off:
+            # A second signal may come while the first cut is still closing connections.
+            if not self._is_worked_off and not cutoff.expired():
                 cutoff.reschedule(self._loop.time() + seconds)
 
         # Either may be called in a signal handler, between any two bytecodes: the loop does it at its next turn.
-        self._stop.on_drain = lambda: _soon(self._loop, drain)
-        self._stop.on_halt = lambda: _soon(self._loop, lambda: cut(0.0))
+        self._stop.on_drain = lambda: self._call_soon(drain)
+        self._stop.on_halt = lambda: self._call_soon(cut, 0.0)
         if self._stop.is_on:
             drain()
 
@@ -354,7 +356,3 @@ class Engine:
         seen = self._tally.tokens + self._tally.wasted_tokens + sum(meter.chunks for meter in self._meters)
         self._tok_s = max(0, seen - self._tokens_seen) / self._terms.period
         self._tokens_seen = seen
-
-
-def _soon(loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> None:
-    loop.call_soon_threadsafe(act)

@@ -42,8 +42,8 @@ class StopSwitch:
         self.reason: str | None = None
         self.codes: set[ExitCode] = set()
         self.halt_code: ExitCode | None = None
-        self.on_drain: Callable[[], None] = _nothing
-        self.on_halt: Callable[[], None] = _nothing
+        self.on_drain: Callable[[], object] = _nothing
+        self.on_halt: Callable[[], object] = _nothing
         self._is_signalled = False
         self._phase = Phase.STARTING
 

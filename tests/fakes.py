@@ -75,6 +75,7 @@ class ScriptedProvider:
         self.open_now = 0
         self.most_open = 0
         self.warmed = 0
+        self.closing_seconds = 0.0
 
     @asynccontextmanager
     async def open(
@@ -91,6 +92,7 @@ class ScriptedProvider:
                 raise AttemptFailed(steps[0])
             yield ScriptedReply(prompt, steps)
         finally:
+            await asyncio.sleep(self.closing_seconds)
             self.open_now -= 1
 
     async def warm(self, connect_timeout: float) -> None:

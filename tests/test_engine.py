@@ -281,3 +281,21 @@ def test_connections_are_opened_before_the_first_item_needs_one(tmp_path: Path) 
     stage = Stage(tmp_path, calm, 3, prewarm=100)
     run_virtual(stage.run())
     assert stage.provider.warmed == 8
+
+
+def test_a_signal_while_the_first_cut_is_closing_changes_nothing(tmp_path: Path) -> None:
+    """Connections that take their time to close are no reason for an error at the end."""
+    stage = Stage(tmp_path, lambda prompt, seen: [50.0], 2)
+    stage.provider.closing_seconds = 5.0
+    troubles: list[dict[str, object]] = []
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: troubles.append(context))
+        loop.call_later(1, stage.stop.drain, "SIGINT received", ExitCode.STOPPED_EARLY)
+        loop.call_later(2, stage.stop.halt, ExitCode.INTERRUPTED)
+        loop.call_later(3, stage.stop.on_halt)
+        assert await stage.run() == {}
+
+    run_virtual(run())
+    assert troubles == []
