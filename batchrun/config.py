@@ -22,6 +22,8 @@ from batchrun.outcome import Status
 from batchrun.retry import RetryPolicy
 from batchrun.settings import SETTINGS, Given, flag_of, nearest, read_given, variable_of
 from batchrun.simulator.scenario import Scenario
+from batchrun.sinks.config import TIME_LIMIT, SinkConfig
+from batchrun.stream.pipe import DEFAULT_SIZE
 
 PREFIX = "BATCHRUN_"
 # What a run tells those whom it starts (with BATCHRUN_MODEL, a setting as well), and the seeds of the long tests: both
@@ -40,6 +42,9 @@ class RunConfig:
     backends: Mapping[str, Backend]
     retry: RetryPolicy
     prewarm: int
+    sinks: SinkConfig
+    buffer: int
+    stop_when: Mapping[str, Any] | None
     selection: Selection
     period: float
     drain_timeout: float
@@ -67,6 +72,7 @@ def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str]
     variables, flags = _variables(environment), _flags(given)
     found = file.general | variables | flags
     _check_simulation(found)
+    _check_stop_when(found)
     values = {name: each.value for name, each in found.items()}
     chosen = values.get("backend", DEFAULT)
     choice = Choice(found.get("backend"), (file.general | variables).get("backend"))
@@ -75,7 +81,10 @@ def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str]
     return RunConfig(
         jobs=jobs,
         state=values.get("state"),
-        flags=RequestFlags(*_of_this_run(variables | flags), chosen),
+        flags=_of_this_run(variables | flags, chosen),
+        sinks=_sinks(jobs, values),
+        buffer=values.get("buffer", DEFAULT_SIZE),
+        stop_when=values.get("stop_when"),
         backends=backends,
         retry=replace(retry, longest_wait=values.get("give_up", retry.longest_wait)),
         prewarm=values.get("prewarm", 0),
@@ -136,11 +145,28 @@ def _variables(environment: Mapping[str, str]) -> dict[str, Given]:
     return found
 
 
-def _of_this_run(given: Mapping[str, Given]) -> tuple[str | None, int | None]:
-    """Model and most tokens as the command line or the environment has them. What a file says is a backend's default:
-    it yields to the backend's own table, and changing it makes no finished item another request."""
-    model, most = given.get("model"), given.get("max_tokens")
-    return (None if model is None else model.value, None if most is None else most.value)
+def _sinks(jobs: Path, values: Mapping[str, Any]) -> SinkConfig:
+    return SinkConfig(
+        directory=jobs.parent,
+        functions=values.get("sink", ()),
+        commands=values.get("each", ()),
+        out_dir=values.get("out_dir"),
+        parallel=values.get("each_parallel"),
+        time_limit=values.get("sink_timeout", TIME_LIMIT),
+    )
+
+
+def _of_this_run(given: Mapping[str, Given], backend: str) -> RequestFlags:
+    """What the command line or the environment asks. What a file says is a default: it yields to the backend's own
+    table, and changing it makes no finished item another request."""
+    values = {name: given[name].value for name in ("model", "max_tokens", "stop_when") if name in given}
+    return RequestFlags(backend=backend, **values)
+
+
+def _check_stop_when(found: Mapping[str, Given]) -> None:
+    stop_when, stream = found.get("stop_when"), found.get("stream")
+    if stop_when is not None and stop_when.is_flag and stream is not None and not stream.value:
+        raise stop_when.wrong("an answer that comes in one piece cannot be stopped; leave it out, or stream")
 
 
 def _check_simulation(found: Mapping[str, Given]) -> None:

@@ -9,25 +9,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from batchrun.attempts import Attempts, Ended, Hands, Manner
 from batchrun.errors import ExitCode, JobFileError
-from batchrun.failure import AttemptFailed, Cause, Failure
+from batchrun.failure import Cause, Failure
 from batchrun.gate.load import Load
 from batchrun.gate.slots import Slot
-from batchrun.item import Item
+from batchrun.item import Item, message_kept
+from batchrun.jobs.job import Job
 from batchrun.jobs.reader import JobFile
 from batchrun.journal.control import EVERY_GATE, Control
 from batchrun.lane import UNTUNED, Lane
-from batchrun.outcome import Measure, Outcome
-from batchrun.providers.provider import Request
+from batchrun.outcome import Outcome
 from batchrun.retry import Action, RetryPolicy, Verdict, judge
 from batchrun.stop import StopSwitch
-from batchrun.stream.attempt import attempt
 from batchrun.stream.message import Message
-from batchrun.stream.meter import Account, Meter, charged
+from batchrun.stream.meter import Account, charged
 from batchrun.tally import Tally, View
 
 log = logging.getLogger("batchrun")
@@ -44,6 +44,9 @@ class Store(Protocol):
 
     async def wait_for_room(self) -> None: ...
 
+    def kept(self, id: str, request: str) -> dict[str, Any] | None:
+        """The result line of an answer to this request that was paid for, and that only the sinks have not taken."""
+
 
 class Sampler(Protocol):
     def sample(self) -> Load: ...
@@ -57,7 +60,7 @@ class Terms:
     period: float
     drain_timeout: float
     give_up: float
-    stream: bool
+    manner: Manner
     prewarm: int = 0
 
 
@@ -101,7 +104,7 @@ class Engine:
         self._draining = asyncio.Event()
         self._is_worked_off = False
         self._backing_off = 0
-        self._meters: set[Meter] = set()
+        self._attempts = Attempts(terms.manner, Hands(self._start_delivery, self._rescue, self._waste))
         self._load: Load | None = None
         self._tokens_seen = 0
         self._tok_s = 0.0
@@ -149,10 +152,10 @@ class Engine:
     async def _work_off(self) -> None:
         try:
             async with asyncio.timeout(None) as cutoff:
-                async with asyncio.TaskGroup() as items:
+                async with asyncio.TaskGroup() as self._items:
                     self._arm_stop(cutoff)
                     for name in self._jobs.pending:
-                        items.create_task(self._dispatch(self._lanes[name], items))
+                        self._items.create_task(self._dispatch(self._lanes[name]))
                 self._is_worked_off = True
         except TimeoutError:
             log.info("stopped with items in flight; they stay pending")
@@ -177,11 +180,11 @@ class Engine:
         if self._stop.is_on:
             drain()
 
-    async def _dispatch(self, lane: Lane, items: asyncio.TaskGroup) -> None:
+    async def _dispatch(self, lane: Lane) -> None:
         """Hand the pending jobs of one backend to its slots, in the order of the file."""
         try:
             await self._prewarm(lane)
-            await self._admit_all(lane, items)
+            await self._admit_all(lane)
         except JobFileError as exc:
             # The file was changed under us. What is in flight is paid for and may end; the next start checks it anew.
             self._stop.drain(str(exc), ExitCode.STOPPED_EARLY)
@@ -193,7 +196,7 @@ class Engine:
             for _ in range(count):
                 connections.create_task(lane.provider.warm(lane.clocks.connect))
 
-    async def _admit_all(self, lane: Lane, items: asyncio.TaskGroup) -> None:
+    async def _admit_all(self, lane: Lane) -> None:
         in_hand = asyncio.Semaphore(lane.bounds.max_slots + MAX_IN_HAND_BEYOND_SLOTS)
         for job in self._jobs.jobs(lane.name):
             if (lane.name, job.model) in self._shelved:
@@ -204,8 +207,8 @@ class Engine:
             if slot is None:
                 return
             account = Account()
-            item = Item(job, self._loop.time())
-            task = items.create_task(charged(self._work(item, lane, slot, account), account))
+            item = Item(job, self._loop.time(), self._kept(job))
+            task = self._items.create_task(charged(self._work(item, lane, slot, account), account))
             task.add_done_callback(lambda _: in_hand.release())
 
     # -- one item -----------------------------------------------------------------------------------------------------
@@ -215,34 +218,14 @@ class Engine:
         try:
             while slot is not None:
                 with slot:
-                    result, measure = await self._attempt(item, lane, account)
+                    ended = await self._attempts.make(item, lane, account)
                     # Before the slot is given back: else the next in line would run into the wall that was just hit.
-                    verdict = self._weigh(item, lane, result)
-                if await self._settle(item, result, measure, verdict):
+                    verdict = self._weigh(item, lane, ended.result)
+                if await self._settle(item, ended, verdict):
                     return
                 slot = await lane.gate.admit(again=True)
         finally:
             self.accounts_cpu += account.read()
-
-    async def _attempt(self, item: Item, lane: Lane, account: Account) -> tuple[Message | Failure, Measure]:
-        item.attempts += 1
-        stream = self._terms.stream if item.job.stream is None else item.job.stream
-        limits = lane.clocks.after_idle_retries(item.idle_retries) if stream else lane.clocks.for_document()
-        meter = Meter(account)
-        self._meters.add(meter)
-        try:
-            message = await attempt(lane.provider, Request(item.job.body, stream), limits, meter)
-        except AttemptFailed as failed:
-            return failed.failure, meter.measure(failed.failure.partial_tokens)
-        except Exception as exc:  # the one place where a bug of ours is kept from taking the whole night with it
-            log.exception("item %r: unexpected", item.job.id)
-            return Failure(Cause.BUG, lane.provider.kept(f"{type(exc).__name__}: {exc}")), meter.measure(0)
-        except asyncio.CancelledError:
-            self._tally.wasted_tokens += meter.chunks  # about a token each; the provider never told
-            raise
-        finally:
-            self._meters.discard(meter)
-        return message, meter.measure(message.output_tokens)
 
     def _weigh(self, item: Item, lane: Lane, result: Message | Failure) -> Verdict | None:
         """What follows from a failed attempt, for everybody at once and for the item; None for an answer."""
@@ -263,20 +246,19 @@ class Engine:
             self._shelve(lane.name, item.job.model, result, verdict)
         return verdict
 
-    async def _settle(self, item: Item, result: Message | Failure, measure: Measure, verdict: Verdict | None) -> bool:
+    async def _settle(self, item: Item, ended: Ended, verdict: Verdict | None) -> bool:
         """Do to the item what follows; True when it needs no other attempt in this run."""
-        now = self._loop.time()
+        now, result, measure = self._loop.time(), ended.result, ended.measure
         if isinstance(result, Message):
             await self._finish(item.answered(result, measure, now))
             return True
         assert verdict is not None
-        match verdict.action:
-            case Action.RETRY:
-                return not await self._back_off(verdict.delay)
-            case Action.FAIL:
-                await self._finish(item.failed(result, measure, now, final=verdict.final))
-            case Action.STOP:
-                self._stop.drain(f"{result.cause}: {result.message}", verdict.exit_code)
+        if verdict.action is Action.RETRY:
+            return not await self._back_off(verdict.delay)
+        if verdict.action is Action.FAIL:
+            await self._finish(item.failed(result, measure, now, final=verdict.final, answer=ended.undelivered))
+        if verdict.stops_run:
+            self._stop.drain(f"{result.cause}: {result.message}", verdict.exit_code)
         return True
 
     async def _finish(self, outcome: Outcome) -> None:
@@ -286,6 +268,19 @@ class Engine:
         is paid, and has to be counted all the same.
         """
         await asyncio.shield(self._group.create_task(self._commit(outcome)))
+
+    def _start_delivery(self, run: Coroutine[Any, Any, None]) -> None:
+        self._items.create_task(run)
+
+    def _rescue(self, outcome: Outcome) -> None:
+        self._group.create_task(self._commit(outcome))
+
+    def _waste(self, tokens: int) -> None:
+        self._tally.wasted_tokens += tokens
+
+    def _kept(self, job: Job) -> Message | None:
+        fields = self._store.kept(job.id, job.request)
+        return None if fields is None else message_kept(fields)
 
     async def _commit(self, outcome: Outcome) -> None:
         await self._store.commit(outcome)
@@ -341,6 +336,8 @@ class Engine:
         control = self._around.control()
         if control is None:
             return
+        if control.buffer is not None:
+            self._attempts.resize(control.buffer)
         for name, lane in self._lanes.items():
             lane.tune(control.gates.get(name, UNTUNED).over(control.gates.get(EVERY_GATE, UNTUNED)))
 
@@ -353,6 +350,6 @@ class Engine:
 
     def _count_tokens(self) -> None:
         """Tokens of the period: what has ended, and the chunks of what is still coming (about a token each)."""
-        seen = self._tally.tokens + self._tally.wasted_tokens + sum(meter.chunks for meter in self._meters)
+        seen = self._tally.tokens + self._tally.wasted_tokens + self._attempts.chunks
         self._tok_s = max(0, seen - self._tokens_seen) / self._terms.period
         self._tokens_seen = seen

@@ -31,6 +31,7 @@ class Cause(StrEnum):
     UNKNOWN_MODEL = "unknown_model"  # 404
     QUOTA = "quota"  # spend limit, daily quota
     TLS = "tls"  # certificate refused
+    SINK = "sink"  # the answer came, or was coming, and a sink did not take it
     BUG = "bug"  # an exception of our own; never retried
 
 

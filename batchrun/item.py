@@ -6,13 +6,16 @@ Counts and builds values; it neither sends nor writes.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from batchrun.failure import Cause, Failure
 from batchrun.jobs.job import Job
 from batchrun.outcome import Measure, Outcome, Status
 from batchrun.retry import RULES
 from batchrun.stream.message import Message
+from batchrun.stream.stop_rule import STOP_RULE
 
 STATUS_OF_STOP_REASON = {
     "max_tokens": Status.INCOMPLETE,
@@ -29,14 +32,16 @@ def timestamp(moment: datetime | None = None) -> str:
 
 
 class Item:
-    """`began` is the event loop's time at admission, in seconds."""
+    """`began` is the event loop's time at admission, in seconds; `kept` an answer that an earlier run paid for and that
+    only the sinks have not taken."""
 
-    def __init__(self, job: Job, began: float) -> None:
+    def __init__(self, job: Job, began: float, kept: Message | None = None) -> None:
         self.job = job
         self.attempts = 0
         self.counted = 0
         self.wasted_tokens = 0
         self.retried: Counter[str] = Counter()
+        self.kept = kept
         self._began = began
         self._started = timestamp()
 
@@ -68,21 +73,20 @@ class Item:
             elapsed=now - self._began,
             wasted_tokens=self.wasted_tokens,
             backend=self.job.backend,
-            model=message.model or self.job.model,
             request=self.job.request,
             started=self._started,
             finished=timestamp(),
-            stop_reason=message.stop_reason,
             retried=dict(self.retried),
-            flags=message.flags,
-            text=message.text,
-            content=message.content,
-            usage=message.usage,
+            saved_tokens=self._saved(message),
             metadata=self.job.metadata,
+            **({"model": self.job.model} | _parts_of(message)),
         )
 
-    def failed(self, failure: Failure, measure: Measure, now: float, *, final: bool) -> Outcome:
-        """The outcome of an item that got none."""
+    def failed(
+        self, failure: Failure, measure: Measure, now: float, *, final: bool, answer: Message | None = None
+    ) -> Outcome:
+        """The outcome of an item that got none, or one that no sink took: `answer`, which is kept for the next run."""
+        kept = {} if answer is None else _parts_of(answer)
         return Outcome(
             id=self.job.id,
             status=Status.FAILED,
@@ -92,14 +96,40 @@ class Item:
             elapsed=now - self._began,
             wasted_tokens=self.wasted_tokens,
             backend=self.job.backend,
-            model=self.job.model,
             request=self.job.request,
             started=self._started,
             finished=timestamp(),
             error=_error(failure),
             retried=dict(self.retried),
             metadata=self.job.metadata,
+            **({"model": self.job.model} | kept),
         )
+
+    def _saved(self, message: Message) -> int:
+        """Tokens that an early end saved, against the most that the request allowed."""
+        most = self.job.max_tokens
+        if most is None or not message.stop_reason.startswith(STOP_RULE):
+            return 0
+        return max(0, most - message.output_tokens)
+
+
+def message_kept(fields: Mapping[str, Any]) -> Message:
+    """The answer in a result line that `Item.failed` made. Raises KeyError and TypeError where there is none in it."""
+    return Message(
+        id="",
+        model=fields["model"],
+        text=fields["text"],
+        content=fields["content"],
+        stop_reason=fields["stop_reason"],
+        usage=fields["usage"],
+        output_tokens=fields["tokens"],
+        flags=tuple(fields.get("flags", ())),
+    )
+
+
+def _parts_of(message: Message) -> dict[str, Any]:
+    parts = {name: getattr(message, name) for name in ("text", "content", "stop_reason", "usage", "flags")}
+    return parts | ({"model": message.model} if message.model else {})
 
 
 def _error(failure: Failure) -> dict[str, object]:

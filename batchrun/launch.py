@@ -25,6 +25,7 @@ from batchrun.journal.state import StateDir
 from batchrun.journal.writer import Journal
 from batchrun.outcome import Status
 from batchrun.stop import StopSwitch, signals_to
+from batchrun.stream.stop_rule import BadStopWhen, parse_stop_when
 from batchrun.teller import Teller
 
 
@@ -106,13 +107,21 @@ def _check(config: RunConfig, state: StateDir, index: FinishedIndex) -> tuple[Jo
     speeches = {name: backend.speech for name, backend in config.backends.items()}
     laid = spool(config.jobs, state, None if sys.stdin is None else sys.stdin.buffer)
     try:
-        is_pending, reading = sorter.is_pending, Reading(laid.shown)
+        is_pending, reading = sorter.is_pending, Reading(laid.shown, _fault_of_stop_when)
         jobs = check_jobs(laid.path, config.flags, speeches, is_pending, config.selection, reading)
     except BatchrunError:
         laid.discard()
         raise
     sorter.notice = laid.notice
     return jobs, sorter
+
+
+def _fault_of_stop_when(asked: object) -> tuple[str, str] | None:
+    try:
+        parse_stop_when(asked)
+    except BadStopWhen as fault:
+        return fault.what, fault.remedy
+    return None
 
 
 def _mixed(state: StateDir, config: RunConfig) -> str:

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from batchrun import __version__
+from batchrun.attempts import Manner
 from batchrun.config import RunConfig
 from batchrun.ending import Ending, exit_code
 from batchrun.engine import Engine, Surroundings, Terms
@@ -35,7 +36,9 @@ from batchrun.outcome import Status
 from batchrun.providers.open import open_provider
 from batchrun.providers.provider import Provider
 from batchrun.simulator.process import start_simulator
+from batchrun.sinks.chain import build_sink
 from batchrun.stop import StopSwitch
+from batchrun.stream.stop_rule import parse_stop_when
 from batchrun.tally import Tally, View
 from batchrun.telemetry import TelemetryLog, snapshot
 from batchrun.teller import Teller
@@ -98,6 +101,7 @@ class _Sending:
         self._providers = providers
         self._told = told
         self._start = start
+        self._sink = build_sink(config.sinks)
         self._tally: Tally | None = None
         self.reason: str | None = None
 
@@ -120,6 +124,8 @@ class _Sending:
             cpu_began = _cpu_seconds()
             self._told.stop.begin()
             try:
+                if self._sink is not None:
+                    await self._sink.open()
                 with self._told.teller.watching(engine.view):
                     await _unwrapped(engine.run())
             except BatchrunError as exc:
@@ -127,6 +133,8 @@ class _Sending:
                 raise
             finally:
                 self._told.stop.end()
+                if self._sink is not None:
+                    await self._sink.close()
                 for provider in self._providers.values():
                     await provider.close()
         return self._end(engine, tally, _cpu_seconds() - cpu_began)
@@ -169,7 +177,12 @@ class _Sending:
             period=config.period,
             drain_timeout=config.drain_timeout,
             give_up=config.give_up,
-            stream=config.stream,
+            manner=Manner(
+                config.stream,
+                None if config.stop_when is None else parse_stop_when(config.stop_when),
+                self._sink,
+                config.buffer,
+            ),
             prewarm=config.prewarm,
         )
 

@@ -6,8 +6,9 @@ tell this table.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 
 from batchrun.errors import ConfigError, UsageError
 from batchrun.outcome import Status
+from batchrun.stream.stop_rule import parse_stop_when
 
 SECONDS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 MOST_DIGITS = 15  # what a double holds to the last one, and far below what Python refuses to read
@@ -117,6 +119,23 @@ def read_ids(value: object) -> frozenset[str]:
     return frozenset(read_text(id) for id in (value if isinstance(value, list) else [value]))
 
 
+def read_texts(value: object) -> tuple[str, ...]:
+    """One text, or a list of them."""
+    return tuple(read_text(text) for text in (value if isinstance(value, list) else [value]))
+
+
+def read_stop_when(value: object) -> Mapping[str, Any]:
+    """A table, or an object in JSON."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError as exc:
+            raise ValueError(f'{value!r} is no JSON ({exc}); write for example {{"max_chars": 500}}') from exc
+    parse_stop_when(value)
+    assert isinstance(value, Mapping)
+    return value
+
+
 class Setting(NamedTuple):
     """One row of the table. The flag is `--name`, the variable `BATCHRUN_NAME`; `default` is told, not read."""
 
@@ -133,6 +152,13 @@ SETTINGS: dict[str, Setting] = {
     "model": Setting("run", read_text, "claude-haiku-5-5", "For lines that name none."),
     "max_tokens": Setting("run", read_whole, "2048", "For lines that say nothing."),
     "stream": Setting("run", read_yes, "yes", "Whether answers are streamed."),
+    "stop_when": Setting("run", read_stop_when, "none", "When an answer is enough (JSON), for lines that do not say."),
+    "sink": Setting("run", read_texts, "none", "Give each answer to this module:function; may be given again."),
+    "each": Setting("run", read_texts, "none", "Run this command on each answer; may be given again."),
+    "out_dir": Setting("run", read_path, "none", "Write each answer to a file in this directory."),
+    "buffer": Setting("run", read_whole, "16", "Pieces between the stream and a --sink that takes them as they come."),
+    "each_parallel": Setting("run", read_whole, "one a core", "How many --each commands run at once."),
+    "sink_timeout": Setting("run", read_duration, "600s", "For one --each command, or one call of a --sink."),
     "backend": Setting("run", read_text, "claude", "For lines that name none."),
     "base_url": Setting("run", read_url, "what the SDK resolves", "Who is asked, without /v1."),
     "key_file": Setting("run", read_path, "what the SDK resolves", "A file that holds the key, mode 0600; for cron."),

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from batchrun.attempts import Manner
 from batchrun.engine import Engine, Surroundings, Terms
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.gate.law import GateBounds
@@ -110,6 +111,7 @@ class StoreInMemory:
 
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []
+        self.lines: dict[str, dict[str, Any]] = {}  # what an earlier run has left of an item
 
     async def commit(self, outcome: Outcome) -> None:
         await asyncio.sleep(0)
@@ -117,6 +119,9 @@ class StoreInMemory:
 
     async def wait_for_room(self) -> None:
         pass
+
+    def kept(self, id: str, request: str) -> dict[str, Any] | None:
+        return self.lines.get(id)
 
 
 class StoreWhoseDiskIsFull(StoreInMemory):
@@ -152,7 +157,7 @@ TERMS = Terms(
     period=2.0,
     drain_timeout=20.0,
     give_up=3600.0,
-    stream=True,
+    manner=Manner(),
 )
 
 

@@ -78,6 +78,10 @@ BAD: dict[str, tuple[str, str, str]] = {
     "a switch that is a number": ("run", "quiet = 2", "2 is neither true nor false"),
     "a kind that nobody knows": ("run", 'accept = "failed,odd"', "'failed,odd' is not among incomplete, refused"),
     "done, which needs no accepting": ("run", 'accept = ["done"]', "['done'] is not among incomplete, refused"),
+    "an end that is no JSON": ("run", "stop_when = '{'", "'{' is no JSON"),
+    "an end that nothing brings about": ("run", "stop_when = {min_tokens = 5}", "no rule that could stop anything"),
+    "an end that nobody knows": ("run", "stop_when = {pattern = 'x'}", "unknown field 'pattern'"),
+    "a sink that is a number": ("run", "sink = [5]", "5 is no text"),
     "a model that is a number": ("run", "model = 5", "5 is no text"),
     "an empty model": ("run", 'model = " "', "' ' is no text"),
     "an empty path": ("run", 'state = ""', "'' is no path"),
@@ -157,7 +161,7 @@ def test_help_tells_each_option_with_its_meaning_and_default(tmp_path: Path) -> 
     missing = [
         name
         for name, setting in SETTINGS.items()
-        if not re.search(rf"{flag_of(name)} (?:--no-\w+ )?(?:[A-Z]+ )?{re.escape(_help(name))}", text)
+        if not re.search(rf"{flag_of(name)} (?:--no-\w+ )?(?:[A-Z:]+ )?{re.escape(_help(name))}", text)
     ]
     assert missing == [], text
     assert max(map(len, done.stdout.splitlines())) <= 80

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,40 +17,9 @@ if TYPE_CHECKING:
     from batchrun.ending import Ending
 
 
-def run(
-    jobs: options.Jobs,
-    state: options.State = None,
-    limit: options.Limit = None,
-    only: options.Only = None,
-    model: options.Model = None,
-    max_tokens: options.MaxTokens = None,
-    stream: options.Stream = None,
-    backend: options.Backend = None,
-    base_url: options.BaseUrl = None,
-    key_file: options.KeyFile = None,
-    insecure_http: options.InsecureHttp = None,
-    simulate: options.Simulate = None,
-    scenario: options.Scenario = None,
-    target_cpu: options.TargetCpu = None,
-    min_slots: options.MinSlots = None,
-    max_slots: options.MaxSlots = None,
-    prewarm: options.Prewarm = None,
-    period: options.Period = None,
-    connect_timeout: options.ConnectTimeout = None,
-    first_byte_timeout: options.FirstByteTimeout = None,
-    idle_timeout: options.IdleTimeout = None,
-    stall_timeout: options.StallTimeout = None,
-    total_timeout: options.TotalTimeout = None,
-    max_attempts: options.MaxAttempts = None,
-    give_up: options.GiveUp = None,
-    drain_timeout: options.DrainTimeout = None,
-    accept: options.Accept = None,
-    quiet: options.Quiet = None,
-    json: options.Json = None,
-    log: options.Log = None,
-) -> None:
+@options.taking(options.RUN)
+def run(jobs: options.Jobs, **given: Any) -> None:
     """Ask every pending item of a job file; start it again after any stop, and it goes on where it was."""
-    given = dict(locals())
     from batchrun.cli.progress import teller_for
     from batchrun.config import resolve
     from batchrun.launch import launch

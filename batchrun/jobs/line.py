@@ -19,6 +19,7 @@ from batchrun.jobs.to_messages import to_messages
 from batchrun.jobs.translate import Untranslatable
 from batchrun.providers.provider import Wire
 
+STOP_WHEN = "batchrun.stop_when"  # no field of any request is called so
 BOM = b"\xef\xbb\xbf"
 
 # Says what is wrong with a line's rule for an early end, and what to do about it; None where it can be followed.
@@ -43,7 +44,7 @@ def is_blank(line: bytes) -> bool:
 def parse_line(
     line: bytes, number: int, flags: RequestFlags, backends: Backends, check_stop_when: StopCheck | None = None
 ) -> Job:
-    """Read one line (with or without its newline, CRLF allowed). Without `check_stop_when` there are no stop rules.
+    """Read one line (with or without its newline, CRLF allowed). Without `check_stop_when` stop rules go unchecked.
 
     Raises:
         BadJobLine: the line is at fault; everything that is wrong with it is told at once.
@@ -131,10 +132,12 @@ def _check_own(parts: Parts, backends: Backends, check_stop_when: StopCheck | No
         known = ", ".join(sorted(backends))
         yield Complaint(f"no backend is called {backend!r}", f"use one of: {known}")
     if "stop_when" in parts.own:
-        if check_stop_when is None:
-            yield Complaint("stop_when is not known to this version", "leave it out")
-        elif fault := check_stop_when(parts.own["stop_when"]):
+        fault = None if check_stop_when is None else check_stop_when(parts.own["stop_when"])
+        if fault:
             yield Complaint(*fault)
+        if parts.own.get("stream") is False:
+            what = "stop_when, but stream is false: an answer that comes in one piece cannot be stopped"
+            yield Complaint(what, "leave one of them out")
 
 
 def _job(id: str, parts: Parts, number: int, flags: RequestFlags, backends: Backends) -> Job:
@@ -143,8 +146,10 @@ def _job(id: str, parts: Parts, number: int, flags: RequestFlags, backends: Back
     if "prompt" in parts.own:
         asked["messages"] = [{"role": "user", "content": parts.own["prompt"]}]
     asked = with_flags(asked, flags, speech)
+    stop_when = parts.own.get("stop_when", flags.stop_when)
     try:
-        request = fingerprint(asked)
+        # Where an answer ends is part of what was asked, though the provider never hears of it.
+        request = fingerprint(asked if stop_when is None else asked | {STOP_WHEN: stop_when})
         body = _body(asked, parts, speech)
     except TypeError as exc:  # orjson reads deeper than it writes
         raise BadJobLine([Complaint("nested too deeply to be sent", "flatten it")], id) from exc
@@ -162,7 +167,7 @@ def _job(id: str, parts: Parts, number: int, flags: RequestFlags, backends: Back
         stream=parts.own.get("stream"),
         metadata=parts.own.get("metadata") or None,
         wire=speech.wire,
-        stop_when=parts.own.get("stop_when"),
+        stop_when=stop_when,
     )
 
 

@@ -34,7 +34,7 @@ class Selection:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """How a job file is read. `shown` is what it is called in messages, its path where None; without `check_stop_when`
-    no line can have a stop rule."""
+    stop rules are not looked at."""
 
     shown: str | None = None
     check_stop_when: StopCheck | None = None

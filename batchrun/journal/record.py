@@ -80,9 +80,11 @@ class Checkpoint:
     finished: str
     retried: dict[str, int] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    held_up: float = 0.0
+    saved_tokens: int = 0
 
 
-_EXTRAS = ("retried", "flags")  # written only where they say something
+_EXTRAS = ("retried", "flags", "held_up", "saved_tokens")  # written only where they say something
 _KEYS = tuple(name for name in Checkpoint.__dataclass_fields__ if name not in _EXTRAS)
 _LED_BY = ("id", "status", "text", "content", "stop_reason", "usage", "model", "error")  # how a result line begins
 
@@ -116,6 +118,8 @@ def checkpoint_of(outcome: Outcome, offset: int, length: int) -> Checkpoint:
         finished=outcome.finished,
         retried=outcome.retried,
         flags=outcome.flags,
+        held_up=round(measure.held_up, 4),
+        saved_tokens=outcome.saved_tokens,
     )
 
 
@@ -300,6 +304,8 @@ def _checkpoint(fields: dict[str, Any]) -> Checkpoint:
             finished=fields["finished"],
             retried=fields.get("retried", {}),
             flags=tuple(fields.get("flags", ())),
+            held_up=fields.get("held_up") or 0.0,
+            saved_tokens=fields.get("saved_tokens", 0),
         )
     except (KeyError, TypeError, ValueError) as exc:
         raise BadLine(f"no record: {exc!r}") from exc

@@ -17,10 +17,10 @@ from typing import IO
 
 from batchrun.errors import ConfigError
 from batchrun.sinks.blame import masked
+from batchrun.sinks.config import TIME_LIMIT
 from batchrun.sinks.sink import SinkItem
 from batchrun.stream.pipe import SinkFailed
 
-TIME_LIMIT = 600.0  # seconds; as long as a stream may stall: a command that hangs must not hold a slot for ever
 GRACE = 2.0  # seconds between the request to end and the order
 KEPT_ERROR = 2048  # characters of what a failing command said last, on one line
 READ_ERROR = 4 * KEPT_ERROR  # bytes that are looked at for it, so that no secret is cut before it is masked

@@ -16,10 +16,12 @@ from batchrun.stream.chat_usage import usage_of
 from batchrun.stream.message import (
     CHARACTERS_A_TOKEN,
     CUT_OFF,
+    USAGE_ESTIMATED,
     Kind,
     Message,
     StreamError,
     Truncated,
+    cut_content,
     json_object,
     message_of,
     told_output_tokens,
@@ -138,8 +140,16 @@ class ChatFold:
         stop_reason = self._stop_reason()
         content = self._content(stop_reason)
         if not told_output_tokens(self._usage) and (self.content_characters or "output_tokens" not in self._usage):
-            self._flags.add("usage_estimated")
+            self._flags.add(USAGE_ESTIMATED)
             self._usage["output_tokens"] = self._estimate()
+        return message_of(self._head, content, stop_reason, self._usage, tuple(sorted(self._flags)))
+
+    def cut(self, stop_reason: str, characters: int) -> Message:
+        """The answer so far, its text cut after so many characters: ended by us, with a stop reason of ours."""
+        if not self.is_complete or not told_output_tokens(self._usage):
+            self._flags.add(USAGE_ESTIMATED)
+            self._usage = self._usage | {"output_tokens": self.received_tokens}
+        content = cut_content(self._content(stop_reason), characters)
         return message_of(self._head, content, stop_reason, self._usage, tuple(sorted(self._flags)))
 
     def whole(self, body: bytes) -> Message:

@@ -67,6 +67,15 @@ class Clocks:
         """An event that is no ping has come."""
         self._content_at = now
 
+    def shift(self, seconds: float) -> None:
+        """So long we did not read, for reasons of our own: every deadline moves with it (F5)."""
+        self._started_at += seconds
+        self._content_at += seconds
+        if self._bytes_at is not None:
+            self._bytes_at += seconds
+        if self._requested_at is not None:
+            self._requested_at += seconds
+
     def deadline(self) -> tuple[float, Cause]:
         """The first moment at which one of the clocks will have run out, and which."""
         ends = [(self._started_at + self._limits.total, Cause.TOO_LONG)]

@@ -30,6 +30,9 @@ class Fold(Protocol):
             ProtocolError, StreamError: it is no answer, or the provider gave up.
         """
 
+    def cut(self, stop_reason: str, characters: int) -> Message:
+        """The answer so far, its text cut after so many characters: ended by us, with a stop reason of ours."""
+
     def message(self) -> Message:
         """The answer, once the stream has ended.
 

@@ -18,6 +18,7 @@ from batchrun.providers.failures import cause_of_error_type
 from batchrun.stream.sse import ProtocolError
 
 CHARACTERS_A_TOKEN = 4  # the provider's own rule of thumb for English; used only where it never told the number
+USAGE_ESTIMATED = "usage_estimated"  # the flag that says so
 # A cut-off answer may end inside a tool's input; with any other stop reason that is a broken stream.
 CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded"})
 
@@ -163,6 +164,15 @@ class MessageFold:
             raise ProtocolError("the input of a tool is not JSON")
         return message_of(self._head, content, self._stop_reason, self._usage, tuple(sorted(self._flags)))
 
+    def cut(self, stop_reason: str, characters: int) -> Message:
+        """The answer so far, its text cut after so many characters: ended by us, with a stop reason of ours."""
+        if not self.is_complete:
+            # The provider's final usage never comes.
+            self._flag(USAGE_ESTIMATED)
+            self._usage["output_tokens"] = self.received_tokens
+        content = cut_content([block.finished() for block in self._blocks], characters)
+        return message_of(self._head, content, stop_reason, self._usage, tuple(sorted(self._flags)))
+
     def _flag(self, name: str) -> None:
         self._flags[name] = self._flags.get(name, 0) + 1
 
@@ -284,6 +294,20 @@ def message_of(
     model = str(head.get("model") or "")
     tokens = told_output_tokens(usage)
     return Message(str(head.get("id") or ""), model, text, content, stop_reason, usage, tokens, flags)
+
+
+def cut_content(content: list[dict[str, Any]], characters: int) -> list[dict[str, Any]]:
+    """The blocks up to so many characters of their text; a tool's input that is not whole is left out."""
+    kept = []
+    for block in content:
+        if "partial_json" in block:
+            continue
+        text = block.get("text") if block.get("type") == "text" else None
+        kept.append(block | {"text": text[:characters]} if isinstance(text, str) else block)
+        characters -= len(text) if isinstance(text, str) else 0
+        if characters <= 0:
+            break
+    return kept
 
 
 def told_output_tokens(usage: dict[str, Any]) -> int:

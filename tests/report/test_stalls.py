@@ -84,6 +84,7 @@ def test_no_cause_is_two_flavours() -> None:
         Cause.CREDENTIALS,
         Cause.UNKNOWN_MODEL,
         Cause.TLS,
+        Cause.SINK,
         Cause.BUG,
     }
 
