@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from batchrun.failure import AttemptFailed, Cause, Failure
@@ -95,10 +95,10 @@ class Attempts:
         meter = Meter(account)
         self._meters.add(meter)
         try:
-            if self._manner.sink is None:
-                message = item.kept or await self._ask(item, lane, meter)
-                return Ended(message, meter.measure(message.output_tokens))
-            return await self._deliver(item, lane, meter, self._manner.sink)
+            if self._manner.sink is not None:
+                return await self._deliver(item, lane, meter, self._manner.sink)
+            message = await self._ask(item, lane, meter) if item.kept is None else item.kept.message
+            return Ended(message, _measured(item, meter, message))
         except AttemptFailed as failed:
             return Ended(failed.failure, meter.measure(failed.failure.partial_tokens))
         except Exception as exc:  # the one place where a bug of ours is kept from taking the whole night with it
@@ -128,23 +128,28 @@ class Attempts:
         delivery = Delivery(sink, coming(job.id, item.attempts, job.model, job.metadata), self.buffer)
         self._hands.start(delivery.run())
         self._deliveries.add(delivery)
-        message = item.kept
+        message = None if item.kept is None else item.kept.message
         try:
             async with delivery:
                 if message is None:
                     message = await self._ask(item, lane, meter, delivery)
-                measure = meter.measure(message.output_tokens)
-                await delivery.finish(answered(item.answered(message, measure, self._now())))
+                await delivery.finish(answered(item.answered(message, _measured(item, meter, message), self._now())))
         except SinkFailed as failed:
-            tokens = meter.chunks if message is None else 0
-            failure = Failure(Cause.SINK, str(failed), partial_tokens=tokens)
-            return Ended(failure, meter.measure(tokens, delivery.held_up), message)
+            failure = Failure(Cause.SINK, str(failed), partial_tokens=0 if message else meter.chunks)
+            return Ended(failure, _measured(item, meter, message, delivery.held_up), message)
         except asyncio.CancelledError:
             if message is not None:  # paid, and only the sinks have not taken it
-                cut = Failure(Cause.SINK, CUT_OFF)
-                measure = meter.measure(message.output_tokens, delivery.held_up)
-                self._hands.rescue(item.failed(cut, measure, self._now(), final=False, answer=message))
+                measure = _measured(item, meter, message, delivery.held_up)
+                cut = item.failed(Failure(Cause.SINK, CUT_OFF), measure, self._now(), final=False, answer=message)
+                self._hands.rescue(cut)
             raise
         finally:
             self._deliveries.discard(delivery)
-        return Ended(message, meter.measure(message.output_tokens, delivery.held_up))
+        return Ended(message, _measured(item, meter, message, delivery.held_up))
+
+
+def _measured(item: Item, meter: Meter, message: Message | None, held_up: float = 0.0) -> Measure:
+    """What the answer took; of one that was kept, what it took when it was asked for."""
+    if item.kept is not None:
+        return replace(item.kept.measure, held_up=held_up)
+    return meter.measure(meter.chunks if message is None else message.output_tokens, held_up)

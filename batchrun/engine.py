@@ -18,7 +18,7 @@ from batchrun.errors import ExitCode, JobFileError
 from batchrun.failure import Cause, Failure
 from batchrun.gate.load import Load
 from batchrun.gate.slots import Slot
-from batchrun.item import Item, message_kept
+from batchrun.item import Item, Kept, kept_in
 from batchrun.jobs.job import Job
 from batchrun.jobs.reader import JobFile
 from batchrun.journal.control import EVERY_GATE, Control
@@ -278,9 +278,9 @@ class Engine:
     def _waste(self, tokens: int) -> None:
         self._tally.wasted_tokens += tokens
 
-    def _kept(self, job: Job) -> Message | None:
+    def _kept(self, job: Job) -> Kept | None:
         fields = self._store.kept(job.id, job.request)
-        return None if fields is None else message_kept(fields)
+        return None if fields is None else kept_in(fields)
 
     async def _commit(self, outcome: Outcome) -> None:
         await self._store.commit(outcome)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,11 +32,18 @@ def timestamp(moment: datetime | None = None) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
-class Item:
-    """`began` is the event loop's time at admission, in seconds; `kept` an answer that an earlier run paid for and that
-    only the sinks have not taken."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer that an earlier run paid for and that only the sinks have not taken; `measure` is that run's."""
 
-    def __init__(self, job: Job, began: float, kept: Message | None = None) -> None:
+    message: Message
+    measure: Measure
+
+
+class Item:
+    """`began` is the event loop's time at admission, in seconds."""
+
+    def __init__(self, job: Job, began: float, kept: Kept | None = None) -> None:
         self.job = job
         self.attempts = 0
         self.counted = 0
@@ -113,9 +121,9 @@ class Item:
         return max(0, most - message.output_tokens)
 
 
-def message_kept(fields: Mapping[str, Any]) -> Message:
+def kept_in(fields: Mapping[str, Any]) -> Kept:
     """The answer in a result line that `Item.failed` made. Raises KeyError and TypeError where there is none in it."""
-    return Message(
+    message = Message(
         id="",
         model=fields["model"],
         text=fields["text"],
@@ -125,6 +133,8 @@ def message_kept(fields: Mapping[str, Any]) -> Message:
         output_tokens=fields["tokens"],
         flags=tuple(fields.get("flags", ())),
     )
+    figures = ("wall", "cpu", "cores", "loop_cores", "tokens", "tok_s", "ttft", "chunks")
+    return Kept(message, Measure(**{name: fields[name] for name in figures}))
 
 
 def _parts_of(message: Message) -> dict[str, Any]:

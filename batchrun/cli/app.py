@@ -9,6 +9,7 @@ import typer
 
 from batchrun import __version__
 from batchrun.cli.bench import bench
+from batchrun.cli.calibrate import calibrate
 from batchrun.cli.export import export
 from batchrun.cli.report import report
 from batchrun.cli.run import run
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (run, status, report, show, export, tune, simulate):
+for command in (run, status, report, show, export, tune, calibrate, simulate):
     app.command()(command)
 app.add_typer(bench, name="bench")
 

@@ -16,12 +16,17 @@ from struct import Struct
 
 from batchrun.journal.finished import MAX_FAILED_RUNS
 from batchrun.outcome import Status
+from batchrun.report.early import EarlyEndsSum
 from batchrun.report.examples import Example, Largest, Newest
 from batchrun.report.lines import Line
 from batchrun.report.spread import Spread, spread
+from batchrun.stream.message import USAGE_ESTIMATED
+from batchrun.stream.stop_rule import STOP_RULE
 
 PINNED_CORES = 0.9  # the articles': above it our receive side is the bottleneck ...
 NETWORK_CORES = 0.3  # ... and below it the network and the provider set the pace
+# Of an item's wall: above it the consumer, and neither provider nor network, is what limits the item.
+CONSUMER_SHARE = 0.5
 
 # How an item stands; from _FAILED on it has no answer, _AGAIN is a failure that the next run asks again.
 _DONE, _INCOMPLETE, _REFUSED, _FAILED, _AGAIN = range(5)
@@ -80,6 +85,10 @@ class Census:
         self.slowest = Largest(0.0)
         self.most_attempts = Largest(1.0)
         self.culprits = Largest(0.0)
+        self.early = EarlyEndsSum()
+        self.held_up = 0.0
+        self.consumer_bound = 0
+        self.most_held_up = Largest(0.0)
         self.kinds = Newest()
         self._slot_of: dict[str, int] = {}
         self._offset = array("Q")
@@ -195,6 +204,9 @@ class Census:
         self.wasted_tokens += line.wasted_tokens
         if line.status != Status.FAILED:
             self.tokens += line.tokens  # of a failure they are among the wasted
+            self.early.take(line.stop_reason, line.tokens, line.saved_tokens or 0)
+        if line.held_up is not None:
+            self._sum_held_up(line, slot)
         if line.cost_usd is not None:
             self.cost_usd += line.cost_usd
             self.priced += 1
@@ -204,15 +216,28 @@ class Census:
             self.retried_items += 1
             self.retried.update(line.retried)
         if line.flags:
-            self.flags.update(line.flags)
-            for flag in line.flags:
-                self.kinds.take(f"flag {flag}", Example(0.0, line.id, flag, slot, line.result[0]))
+            self._sum_flags(line, line.flags, slot)
         if line.elapsed > self.slowest.floor:
             self.slowest.take(Example(line.elapsed, line.id, _retries_of(line), slot, line.result[0]))
         if line.attempts > self.most_attempts.floor:
             self.most_attempts.take(Example(line.attempts, line.id, _retries_of(line), slot, line.result[0]))
         if line.loop_cores > PINNED_CORES and line.cores > self.culprits.floor:
             self.culprits.take(Example(line.cores, line.id, "", slot, line.result[0]))
+
+    def _sum_flags(self, line: Line, flags: list[str], slot: int) -> None:
+        # That the usage of an answer that we ended ourselves is an estimate is nothing odd.
+        is_ours = (line.stop_reason or "").startswith(STOP_RULE)
+        odd = [flag for flag in flags if not (is_ours and flag == USAGE_ESTIMATED)]
+        self.flags.update(odd)
+        for flag in odd:
+            self.kinds.take(f"flag {flag}", Example(0.0, line.id, flag, slot, line.result[0]))
+
+    def _sum_held_up(self, line: Line, slot: int) -> None:
+        held_up = line.held_up or 0.0
+        self.held_up += held_up
+        if held_up > CONSUMER_SHARE * line.wall:
+            self.consumer_bound += 1
+            self.most_held_up.take(Example(held_up, line.id, "", slot, line.result[0]))
 
     def _column(self, mark: int) -> bytearray:
         return self._marks[mark::_MARKS]

@@ -46,6 +46,7 @@ def report_facts(summary: Summary) -> dict[str, Any]:
         "retries": asdict(retries),
         "waste": {"tokens": tokens.wasted, "share": _round(tokens.wasted_share)},
         "cost": {"usd": _round(summary.cost.usd), "priced": summary.cost.priced, "unpriced": summary.cost.unpriced},
+        "early": _early(summary),
         "loop": None if summary.loop is None else {key: _round(value) for key, value in asdict(summary.loop).items()},
         "flavours": {
             flavour.name: {"happened": flavour.happened, "count": flavour.count, "causes": dict(flavour.causes)}
@@ -136,6 +137,11 @@ def run_facts(run: NightRun) -> dict[str, Any]:
 
 def _kind(kind: Kind) -> dict[str, Any]:
     return {"count": kind.count, "message": kind.message or None, "examples": list(kind.examples)}
+
+
+def _early(summary: Summary) -> dict[str, Any] | None:
+    early = summary.early
+    return None if early is None else asdict(early) | {"mean": _round(early.mean)}
 
 
 def _spread(figures: Spread | None) -> dict[str, Any] | None:

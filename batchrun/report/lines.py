@@ -18,7 +18,7 @@ from batchrun.outcome import Status
 
 
 class Line(NamedTuple):
-    """Fields as in `Checkpoint`; of those without a word to say, `retried` and `flags` are None."""
+    """Fields as in `Checkpoint`; of those without a word to say, the last four are None."""
 
     id: str
     status: str
@@ -39,10 +39,12 @@ class Line(NamedTuple):
     error: dict[str, Any] | None
     retried: dict[str, int] | None
     flags: list[str] | None
+    held_up: float | None
+    saved_tokens: int | None
 
 
 _STATUSES = frozenset(str(status) for status in Status)
-_EXTRAS = ("retried", "flags")  # written only where they say something
+_EXTRAS = ("retried", "flags", "held_up", "saved_tokens")  # written only where they say something
 _fields = itemgetter(*(name for name in Line._fields if name not in _EXTRAS))
 _NUMBERS = slice(Line._fields.index("wall"), Line._fields.index("ttft"))
 
@@ -87,4 +89,4 @@ def line_of(data: bytes) -> Line | None:
         # A number that was none when it was written (NaN) stands as null, and reads as 0.
         numbers = (number or 0.0 for number in values[_NUMBERS])
         values = (*values[: _NUMBERS.start], *numbers, *values[_NUMBERS.stop :])
-    return Line._make((*values, fields.get("retried"), fields.get("flags")))
+    return Line._make((*values, *map(fields.get, _EXTRAS)))

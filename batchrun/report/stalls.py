@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from batchrun.report.census import NETWORK_CORES, PINNED_CORES, Loop
 from batchrun.report.examples import Example
-from batchrun.report.plain import counted, percent
+from batchrun.report.plain import counted, duration, percent
 from batchrun.report.series import Limit
 from batchrun.report.words import NO_CONNECTION, PROVIDER_CAUSES, STREAM_CAUSES
 
@@ -43,6 +43,17 @@ def receive_side(loop: Loop | None, culprits: Sequence[Example]) -> Flavour:
     if named:
         words += f"; largest own CPU: {named}"
     return Flavour("receive_side", True, loop.pinned, {}, words)
+
+
+def consumer(held_up: float, bound: int, slowest: Sequence[Example]) -> Flavour | None:
+    """Neither we nor the provider: the user's own sink was what an item waited for. None where none ever was."""
+    if not held_up:
+        return None
+    words = f"the sinks held items up for {duration(held_up)} in all"
+    if bound:
+        named = ", ".join(f"{example.id} ({duration(example.figure)})" for example in slowest)
+        words += f", and were what limited {counted(bound, 'item')}: {named}"
+    return Flavour("consumer", bool(bound), bound, {}, words)
 
 
 def stream(retried: Mapping[str, int], *, is_known: bool = True) -> Flavour:

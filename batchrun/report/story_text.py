@@ -10,6 +10,7 @@ import orjson
 
 from batchrun.journal.record import Checkpoint
 from batchrun.outcome import Status
+from batchrun.report.census import CONSUMER_SHARE
 from batchrun.report.job_file import JobLine
 from batchrun.report.page import Block, Command, Page, Prose, Row, Tone, Words, row
 from batchrun.report.plain import clock, count, counted, dollars, duration, moment, rate
@@ -76,6 +77,11 @@ def _numbers(record: Checkpoint, now: str, zone: tzinfo | None) -> Iterator[Row]
     cost = "unknown" if record.cost_usd is None else dollars(record.cost_usd)
     yield row("tokens", f"{count(record.tokens)}{waste}; cost {cost}")
     yield row("model", f"{record.model} on backend {record.backend}")
+    if record.saved_tokens:
+        yield row("ended early", f"{count(record.saved_tokens)} tokens saved, against max_tokens")
+    if record.held_up:
+        limits = ": the consumer is what limits this item" if record.held_up > CONSUMER_SHARE * record.wall else ""
+        yield row("sinks", f"held it up for {duration(record.held_up)} of {duration(record.wall)}{limits}")
     if record.flags:
         yield row("odd", ", ".join(record.flags))
 

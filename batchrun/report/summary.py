@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from batchrun.outcome import Status
 from batchrun.report.census import Census, Loop, Totals
+from batchrun.report.early import EarlyEnds
 from batchrun.report.lines import Line
 from batchrun.report.look import LookAt, items_to_look_at
 from batchrun.report.night import Night
 from batchrun.report.resume import Position, Resume, next_step
 from batchrun.report.series import Limit, Period, Series
 from batchrun.report.spread import Spread
-from batchrun.report.stalls import Flavour, provider, receive_side, stream
+from batchrun.report.stalls import Flavour, consumer, provider, receive_side, stream
 
 EXAMPLES = 3  # enough to see a pattern, few enough for a line
 
@@ -88,6 +89,7 @@ class Summary:
     tok_s: Spread | None
     loop: Loop | None
     flavours: tuple[Flavour, ...]
+    early: EarlyEnds | None
     limits: tuple[Limit, ...]
     series: Series
     look_at: tuple[LookAt, ...]
@@ -125,12 +127,20 @@ def summarise(night: Night, lines: Iterable[Line], periods: Iterable[Period]) ->
             receive_side(loop, census.culprits.best(EXAMPLES, census.counts)),
             stream(retries.causes, is_known=retries.is_known),
             provider(retries.causes, limits, is_known=retries.is_known),
+            *_consumer(census),
         ),
+        early=census.early.sum(),
         limits=tuple(limits),
         series=series,
         look_at=tuple(items_to_look_at(census)),
         resume=_resume(night, totals, pending),
     )
+
+
+def _consumer(census: Census) -> Iterator[Flavour]:
+    slowest = census.most_held_up.best(EXAMPLES, census.counts)
+    if flavour := consumer(census.held_up, census.consumer_bound, slowest):
+        yield flavour
 
 
 def _resume(night: Night, totals: Totals, pending: int | None) -> Resume:

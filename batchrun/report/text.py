@@ -19,7 +19,12 @@ RUNS_SHOWN = 5
 LOOK_SHOWN = 8
 ID_WIDTH = 40
 BESIDE_CURVES = 34  # columns for the label and the figures at both sides of a curve
-_FLAVOURS = {"receive_side": "our side", "stream": "the stream", "provider": "the provider"}
+_FLAVOURS = {
+    "receive_side": "our side",
+    "stream": "the stream",
+    "provider": "the provider",
+    "consumer": "your sinks",
+}
 
 
 def report_page(summary: Summary, width: int, zone: tzinfo | None = None, marks: str = BLOCKS) -> Page:
@@ -125,7 +130,10 @@ def _retries(summary: Summary) -> Block:
     spent = f"{count(tokens.answers)} answered"
     if tokens.wasted:
         spent += f", {count(tokens.wasted)} wasted on failed attempts ({percent(tokens.wasted_share)})"
-    return Block("Retries and waste", (row("failed attempts", failed), row("tokens", f"{spent}; {_cost(summary)}")))
+    rows = [row("failed attempts", failed), row("tokens", f"{spent}; {_cost(summary)}")]
+    if summary.early is not None:
+        rows.append(row("ended early", summary.early.words))
+    return Block("Retries and waste", tuple(rows))
 
 
 def _in_items(retries: Retries) -> str:
