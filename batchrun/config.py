@@ -23,6 +23,7 @@ from batchrun.retry import RetryPolicy
 from batchrun.settings import SETTINGS, Given, flag_of, nearest, read_given, variable_of
 from batchrun.simulator.scenario import Scenario
 from batchrun.sinks.config import TIME_LIMIT, SinkConfig
+from batchrun.sorter import Changed
 from batchrun.stream.pipe import DEFAULT_SIZE
 
 PREFIX = "BATCHRUN_"
@@ -56,6 +57,8 @@ class RunConfig:
     json: bool
     log: Path | None
     accept: frozenset[Status]
+    changed: Changed
+    again: frozenset[str]
 
 
 def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> RunConfig:
@@ -99,6 +102,8 @@ def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str]
         json=values.get("json", False),
         log=values.get("log"),
         accept=values.get("accept", frozenset()),
+        changed=values.get("changed", Changed.KEEP),
+        again=values.get("retry", frozenset()),
     )
 
 

@@ -118,6 +118,12 @@ class JobFileError(BatchrunError):
         super().__init__("\n".join(lines))
 
 
+class ChangedJobsError(BatchrunError):
+    """Finished items ask something else now, which the user has forbidden; nothing was sent."""
+
+    exit_code = ExitCode.BAD_JOB_FILE
+
+
 class JobFileUnreadable(BatchrunError):
     """The job file is missing, a directory, or not permitted."""
 

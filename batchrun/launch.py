@@ -9,45 +9,28 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sys
-from collections import Counter
 from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 
 from batchrun.config import RunConfig
 from batchrun.ending import Ending, exit_code
-from batchrun.errors import BatchrunError, ConfigError, JobFileUnreadable
+from batchrun.errors import BatchrunError, ChangedJobsError, ConfigError, JobFileUnreadable
 from batchrun.item import timestamp
 from batchrun.jobs.reader import JobFile, Reading, check_jobs
 from batchrun.jobs.spool import check_place, spool
-from batchrun.journal.finished import FinishedIndex, Standing
+from batchrun.journal.finished import FinishedIndex
+from batchrun.journal.kept import result_in
 from batchrun.journal.reader import read_header
 from batchrun.journal.record import Header
+from batchrun.journal.runs import read_runs
 from batchrun.journal.state import StateDir
 from batchrun.journal.writer import Journal
 from batchrun.outcome import Status
+from batchrun.sorter import Changed, Sorter, Wishes, retry_before
 from batchrun.stop import StopSwitch, signals_to
 from batchrun.stream.stop_rule import BadStopWhen, parse_stop_when
 from batchrun.teller import Teller
-
-
-class Sorter:
-    """Looks each job of the file up in the journal, and counts what it finds."""
-
-    def __init__(self, index: FinishedIndex) -> None:
-        self._index = index
-        self.finished: Counter[str] = Counter()
-        self.changed: list[str] = []
-        self.notice: str | None = None  # what the operator should know of where the jobs were read
-
-    def is_pending(self, id: str, request: str) -> bool:
-        standing = self._index.verdict(id, request)
-        if standing is Standing.PENDING:
-            return True
-        entry = self._index.entry(id)
-        if entry is not None:
-            self.finished[str(entry.status)] += 1
-        if standing is Standing.CHANGED:
-            self.changed.append(id)
-        return False
 
 
 def launch(config: RunConfig, teller: Teller) -> Ending:
@@ -64,8 +47,8 @@ def launch(config: RunConfig, teller: Teller) -> Ending:
     stop = StopSwitch()
     with ExitStack() as stack:
         stack.enter_context(signals_to(stop))
-        journal, jobs, sorter = _open(config, state, run, stack)
-        for notice in [*journal.notices, *([sorter.notice] if sorter.notice else [])]:
+        journal, jobs, sorter, notices = _open(config, state, run, stack)
+        for notice in notices:
             teller.say(notice)
         header = read_header(state)
         is_simulated = config.simulate if header is None else header.simulated
@@ -81,19 +64,19 @@ def launch(config: RunConfig, teller: Teller) -> Ending:
         return send(config, jobs, journal, Told(ending, run, teller, stop))
 
 
-def _open(config: RunConfig, state: StateDir, run: str, stack: ExitStack) -> tuple[Journal, JobFile, Sorter]:
+def _open(config: RunConfig, state: StateDir, run: str, stack: ExitStack) -> tuple[Journal, JobFile, Sorter, list[str]]:
     """Check the job file before a state is made, but look into a state that is there under its lock."""
     journal = _journal(config, state, run, "") if state.checkpoint.exists() else None
     if journal is not None:
         stack.callback(journal.close)
-    jobs, sorter = _check(config, state, FinishedIndex() if journal is None else journal.finished)
+    jobs, sorter, notices = _check(config, state, FinishedIndex() if journal is None else journal.finished)
     if journal is None:
         journal = _journal(config, state, run, jobs.sha256)
         stack.callback(journal.close)
         if len(journal.finished):
             # Another run came and went between our look and our lock.
-            jobs, sorter = _check(config, state, journal.finished)
-    return journal, jobs, sorter
+            jobs, sorter, notices = _check(config, state, journal.finished)
+    return journal, jobs, sorter, [*journal.notices, *notices]
 
 
 def _journal(config: RunConfig, state: StateDir, run: str, sha256: str) -> Journal:
@@ -102,8 +85,9 @@ def _journal(config: RunConfig, state: StateDir, run: str, sha256: str) -> Journ
     return Journal.open(state, Header(run, sha256, hashed, timestamp(), config.simulate))
 
 
-def _check(config: RunConfig, state: StateDir, index: FinishedIndex) -> tuple[JobFile, Sorter]:
-    sorter = Sorter(index)
+def _check(config: RunConfig, state: StateDir, index: FinishedIndex) -> tuple[JobFile, Sorter, list[str]]:
+    retry = retry_before(read_runs(state), config.again, _size_of(state.results)) if config.again else 0
+    sorter = Sorter(index, Wishes(config.changed, config.again, retry), partial(_cause_at, state))
     speeches = {name: backend.speech for name, backend in config.backends.items()}
     laid = spool(config.jobs, state, None if sys.stdin is None else sys.stdin.buffer)
     try:
@@ -112,8 +96,34 @@ def _check(config: RunConfig, state: StateDir, index: FinishedIndex) -> tuple[Jo
     except BatchrunError:
         laid.discard()
         raise
-    sorter.notice = laid.notice
-    return jobs, sorter
+    if sorter.changed and config.changed is Changed.FAIL:
+        laid.discard()
+        raise ChangedJobsError(_changed(sorter.changed, config))
+    return jobs, sorter, [*([laid.notice] if laid.notice else []), *_asked_again(sorter, config)]
+
+
+def _asked_again(sorter: Sorter, config: RunConfig) -> list[str]:
+    if not sorter.asked_again:
+        return []
+    flags = [f"--retry {','.join(sorted(config.again))}"] if config.again else []
+    flags += [f"--changed {config.changed}"] if config.changed is Changed.ASK else []
+    items = "item is" if sorter.asked_again == 1 else "items are"
+    return [f"{sorter.asked_again:,} finished {items} asked again ({', '.join(flags)})"]
+
+
+def _cause_at(state: StateDir, id: str, place: tuple[int, int]) -> str | None:
+    error = (result_in(state.results, id, place) or {}).get("error")
+    return error.get("cause") if isinstance(error, dict) else None
+
+
+def _size_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _changed(ids: list[str], config: RunConfig) -> str:
+    some = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
+    which = f"{config.jobs}: {len(ids):,} of its finished items ask something else now ({some})"
+    return f"{which}; nothing was sent. Keep their answers with --changed keep, or ask again with --changed ask"
 
 
 def _fault_of_stop_when(asked: object) -> tuple[str, str] | None:

@@ -64,7 +64,7 @@ def send(config: RunConfig, jobs: JobFile, journal: Journal, told: Told) -> Endi
     with ExitStack() as stack:
         stack.enter_context(_logging(config.log))
         providers = _providers(config, jobs, stack)
-        start = _start(config, jobs, told.run)
+        start = _start(config, jobs, told.run, state.results.stat().st_size)
         told.teller.begin(_about(config, jobs, told.before, providers))
         forget_control(state)
         record_start(state, start)
@@ -240,7 +240,7 @@ def _providers(config: RunConfig, jobs: JobFile, stack: ExitStack) -> dict[str, 
     return providers
 
 
-def _start(config: RunConfig, jobs: JobFile, run: str) -> RunStart:
+def _start(config: RunConfig, jobs: JobFile, run: str, results_size: int) -> RunStart:
     return RunStart(
         run=run,
         started=timestamp(),
@@ -255,6 +255,8 @@ def _start(config: RunConfig, jobs: JobFile, run: str) -> RunStart:
         model=_models(jobs),
         simulated=config.simulate,
         cwd=str(Path.cwd()),
+        retry=sorted(config.again),
+        results_size=results_size,
     )
 
 

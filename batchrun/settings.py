@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from batchrun.errors import ConfigError, UsageError
 from batchrun.outcome import Status
+from batchrun.sorter import RETRIABLE, Changed
 from batchrun.stream.stop_rule import parse_stop_when
 
 SECONDS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -114,6 +115,23 @@ def read_kinds(value: object) -> frozenset[Status]:
         raise ValueError(f"{value!r} is not among {', '.join(allowed)}") from None
 
 
+def read_changed(value: object) -> Changed:
+    try:
+        return Changed(str(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is not among {', '.join(Changed)}") from None
+
+
+def read_retry(value: object) -> frozenset[str]:
+    """One or more of what may be retried."""
+    words = frozenset(str(word).strip() for word in (value if isinstance(value, list) else str(value).split(",")))
+    for word in sorted(words - RETRIABLE):
+        meant = nearest(word, RETRIABLE)
+        remedy = f"did you mean {meant}?" if meant else f"write {', '.join(sorted(RETRIABLE))}"
+        raise ValueError(f"{word!r} is nothing to retry; {remedy}")
+    return words
+
+
 def read_ids(value: object) -> frozenset[str]:
     """One id, or a list of them: an id may hold a comma."""
     return frozenset(read_text(id) for id in (value if isinstance(value, list) else [value]))
@@ -177,6 +195,8 @@ SETTINGS: dict[str, Setting] = {
     "total_timeout": Setting("clocks", read_duration, "3600s", "For the whole attempt."),
     "max_attempts": Setting("retry", read_whole, "8", "Per item and run."),
     "give_up": Setting("retry", read_duration, "60m", "Stop when nothing finishes for so long."),
+    "retry": Setting("retry", read_retry, "none", "Ask those again: failed, refused, incomplete, all, or a cause."),
+    "changed": Setting("run", read_changed, "keep", "Finished items that ask something else now: keep, ask or fail."),
     "drain_timeout": Setting("run", read_wait, "20s", "For items in flight, once stopping."),
     "accept": Setting("run", read_kinds, "none", "Those of failed,refused,incomplete that are no reason for exit 1."),
     "quiet": Setting("run", read_yes, "no", "Say nothing when all goes well; for cron."),

@@ -82,6 +82,8 @@ BAD: dict[str, tuple[str, str, str]] = {
     "an end that nothing brings about": ("run", "stop_when = {min_tokens = 5}", "no rule that could stop anything"),
     "an end that nobody knows": ("run", "stop_when = {pattern = 'x'}", "unknown field 'pattern'"),
     "a sink that is a number": ("run", "sink = [5]", "5 is no text"),
+    "a retry that nobody knows": ("retry", 'retry = "refusd"', "'refusd' is nothing to retry; did you mean refused?"),
+    "a change that nobody knows": ("run", 'changed = "drop"', "'drop' is not among keep, ask, fail"),
     "a model that is a number": ("run", "model = 5", "5 is no text"),
     "an empty model": ("run", 'model = " "', "' ' is no text"),
     "an empty path": ("run", 'state = ""', "'' is no path"),

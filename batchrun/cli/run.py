@@ -48,7 +48,7 @@ def ending_lines(jobs: Path, ending: Ending) -> list[str]:
     if ending.changed:
         some = ", ".join(ending.changed[:3]) + (", ..." if len(ending.changed) > 3 else "")
         which = f"{counted(len(ending.changed), 'finished item')} with another request in the job file now ({some})"
-        lines.append(f"{which}: the old answers were kept; give a new id to what should be asked again")
+        lines.append(f"{which}: the old answers were kept; --changed ask asks them again")
     if ending.simulated:
         remove = f"rm -r {shlex.quote(str(ending.state.path))}"
         lines.append(f"these answers come from the embedded provider; for real ones: {remove}")

@@ -49,7 +49,7 @@ def _flags(source: Source) -> RequestFlags:
 
     given = request_flags(source.runs[-1].start.args if source.runs else ())
     try:
-        told = {"model": given.model, "max_tokens": given.max_tokens}
+        told = {"model": given.model, "max_tokens": given.max_tokens, "stop_when": given.stop_when}
         return resolve(source.jobs, told).flags
     except BatchrunError:  # to see one item no setting has to be right
         return given

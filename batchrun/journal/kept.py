@@ -13,15 +13,22 @@ from batchrun.journal.reader import result_at
 from batchrun.journal.record import BadLine
 
 
-def kept_answer(results: Path, id: str, place: tuple[int, int]) -> dict[str, Any] | None:
-    """The result line at that offset and length, if it holds an answer that no sink took; None for any other line."""
+def result_in(results: Path, id: str, place: tuple[int, int]) -> dict[str, Any] | None:
+    """The result line of an item at that offset and length; None where it can be read no more."""
     try:
         fd = os.open(results, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            fields = result_at(fd, id, *place)
+            return result_at(fd, id, *place)
         finally:
             os.close(fd)
     except (OSError, BadLine):
+        return None
+
+
+def kept_answer(results: Path, id: str, place: tuple[int, int]) -> dict[str, Any] | None:
+    """The same, if it holds an answer that no sink took; None for any other line."""
+    fields = result_in(results, id, place)
+    if fields is None:
         return None
     error = fields.get("error")
     has_answer = fields.get("stop_reason") is not None and isinstance(fields.get("content"), list)

@@ -74,7 +74,7 @@ class Night:
     `jobs` is the job file as the reader reaches it, `command` what it takes to go on with it, `total` its items (None
     where nobody told), `file` how it stands now. `until` is the moment of the report. `changed` are the finished items
     whose line asks something else now, as far as the newest run counted them; `is_starting` tells of a run that has
-    the lock and has not begun yet.
+    the lock and has not begun yet. `retry` is what the newest run was to ask again on purpose, if it was stopped.
     """
 
     jobs: str
@@ -86,6 +86,7 @@ class Night:
     file: JobFileNow = UNREAD
     changed: int = 0
     is_starting: bool = False
+    retry: str = ""
 
     @property
     def since(self) -> str:

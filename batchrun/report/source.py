@@ -27,6 +27,7 @@ from batchrun.report.plain import moment, stamp
 from batchrun.report.program import program_name
 from batchrun.report.snapshot import snapshot_of
 from batchrun.report.standing import Sighting
+from batchrun.sorter import OVER
 
 QUICK_BYTES = 8 << 20  # of the log some 16,000 lines: a tenth of a second, so that `status` stays quick
 _BLANK_BYTES = 4096  # a longer file is not read to find out that no job is in it
@@ -92,7 +93,16 @@ class Source:
         if not self.runs:
             return resume_command([], "", jobs, place)
         start = self.runs[-1].start
-        return resume_command(start.args, start.cwd, start.jobs, place)
+        return resume_command(start.args, start.cwd, start.jobs, place, is_over=_is_over(self.runs[-1]))
+
+    @property
+    def unfinished_retry(self) -> str:
+        """What the newest run was asking again on purpose when it was stopped, as it was asked for; "" for nothing."""
+        return "" if not self.runs or _is_over(self.runs[-1]) else ",".join(self.runs[-1].start.retry)
+
+
+def _is_over(run: Run) -> bool:
+    return run.end is not None and run.end.exit_code in OVER
 
 
 def find_source(jobs: Path | None, state: Path | None, here: Path) -> Source:
@@ -130,6 +140,7 @@ def night_of(source: Source, length: timedelta, now: datetime) -> Night:
         file=look_into(source.lines, source.runs[-1].start if source.runs else None),
         changed=changed_items(source.runs),
         is_starting=source.is_starting,
+        retry=source.unfinished_retry,
     )
 
 
@@ -153,6 +164,7 @@ def look_at(source: Source, now: datetime) -> Sighting:
         file=file,
         changed=changed_items(source.runs),
         is_starting=source.is_starting,
+        retry=source.unfinished_retry,
     )
 
 

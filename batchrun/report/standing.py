@@ -66,7 +66,7 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """What was found in the files. `alive` is the run of `holder`; `counted` are totals from the log, None where nobody
-    counted them."""
+    counted them. `retry` is what the newest run was to ask again on purpose, if it was stopped."""
 
     jobs: str
     command: str
@@ -79,6 +79,7 @@ class Sighting:
     file: JobFileNow = UNREAD
     changed: int = 0
     is_starting: bool = False
+    retry: str = ""
 
 
 def standing(seen: Sighting) -> Standing:
@@ -124,6 +125,7 @@ def _resume(seen: Sighting, last: NightRun | None, totals: Totals | None, pendin
         is_running=seen.holder is not None,
         is_starting=seen.is_starting,
         is_changed=seen.file.is_changed,
+        retry=seen.retry,
     )
     step = next_step(seen.command, at)
     has_told = bool(seen.counted) or (seen.snapshot is not None and seen.snapshot.again is not None)

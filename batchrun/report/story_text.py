@@ -47,7 +47,7 @@ def _against_the_job_file(story: Story) -> Page:
     if story.record.status is Status.FAILED:
         return [Words("Its line in the job file has changed since: the next run asks it.", Tone.WARN)]
     told = "This answer belongs to another request: its line in the job file has changed since. The next run keeps the"
-    return [Words(f"{told} answer; to ask what stands there now, give the line a new id.", Tone.WARN)]
+    return [Words(f"{told} answer; --changed ask asks what stands there now.", Tone.WARN)]
 
 
 def _headline(story: Story) -> Words:

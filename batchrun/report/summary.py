@@ -151,6 +151,7 @@ def _resume(night: Night, totals: Totals, pending: int | None) -> Resume:
         is_running=night.is_running,
         is_starting=night.is_starting,
         is_changed=night.file.is_changed,
+        retry=night.retry,
     )
     return next_step(night.command, at)
 

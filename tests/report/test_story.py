@@ -162,7 +162,7 @@ def test_an_answer_to_another_request_is_said_to_be_one(writer: StateWriter) -> 
     found = story(writer, "answered")
     text = page(found)
     assert "\nThis answer belongs to another request: its line in the job file has changed since." in text
-    assert "give the line a new id" in text
+    assert "--changed ask asks what stands there now" in text
     assert story_facts(found)["other_request"] is True
     failure = page(story(writer, "bad"))
     assert "Its line in the job file has changed since: the next run asks it." in failure
