@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from batchrun.errors import ExitCode, JobFileError
@@ -23,6 +23,7 @@ from batchrun.journal.control import EVERY_GATE, Control
 from batchrun.lane import UNTUNED, Lane
 from batchrun.outcome import Measure, Outcome
 from batchrun.providers.provider import Request
+from batchrun.purse import Purse
 from batchrun.retry import Action, RetryPolicy, Verdict, judge
 from batchrun.stop import StopSwitch
 from batchrun.stream.attempt import attempt
@@ -65,7 +66,8 @@ class Terms:
 class Surroundings:
     """What reaches the engine from outside, and whom it tells: once a period `on_period` gets the view, the load and
     the loop's lag in milliseconds. `chance` is uniform in [0, 1), for the jitter of the backoff; `control` gives what
-    the operator asks of the run at this moment; `on_drain` hears how many are in flight when the run begins to stop."""
+    the operator asks of the run at this moment; `on_drain` hears how many are in flight when the run begins to stop;
+    `purse` pays for each answer."""
 
     stop: StopSwitch
     sampler: Sampler
@@ -73,6 +75,7 @@ class Surroundings:
     chance: Callable[[], float] = random.random
     control: Callable[[], Control | None] = lambda: None
     on_drain: Callable[[int], None] = lambda in_flight: None
+    purse: Purse = field(default_factory=Purse)
 
 
 class Engine:
@@ -144,6 +147,7 @@ class Engine:
             cpu_ewma=None if self._load is None else self._load.cpu_ewma,
             last_error=tally.last_error,
             stopping=self._stop.reason,
+            spent=self._around.purse.spent,
         )
 
     async def _work_off(self) -> None:
@@ -164,7 +168,8 @@ class Engine:
             for lane in self._lanes.values():
                 lane.gate.close()
             self._around.on_drain(sum(lane.gate.in_flight for lane in self._lanes.values()))
-            cut(self._terms.drain_timeout)
+            if not self._stop.is_patient:
+                cut(self._terms.drain_timeout)
 
         def cut(seconds: float) -> None:
             # A second signal may come while the first cut is still closing connections.
@@ -232,6 +237,7 @@ class Engine:
         self._meters.add(meter)
         try:
             message = await attempt(lane.provider, Request(item.job.body, stream), limits, meter)
+            item.cost_usd = self._around.purse.pay(item.job, message)
         except AttemptFailed as failed:
             return failed.failure, meter.measure(failed.failure.partial_tokens)
         except Exception as exc:  # the one place where a bug of ours is kept from taking the whole night with it
@@ -239,6 +245,7 @@ class Engine:
             return Failure(Cause.BUG, lane.provider.kept(f"{type(exc).__name__}: {exc}")), meter.measure(0)
         except asyncio.CancelledError:
             self._tally.wasted_tokens += meter.chunks  # about a token each; the provider never told
+            self._around.purse.waste(item.job, meter.chunks)
             raise
         finally:
             self._meters.discard(meter)
@@ -251,6 +258,7 @@ class Engine:
             return None
         item.note(result)
         self._tally.retry(result)
+        self._around.purse.waste(item.job, result.partial_tokens)
         if result.cause is Cause.LOCAL:
             lane.shrink()
         strikes = lane.strikes.note(result.cause, item.job.id)

@@ -29,7 +29,8 @@ def timestamp(moment: datetime | None = None) -> str:
 
 
 class Item:
-    """`began` is the event loop's time at admission, in seconds."""
+    """`began` is the event loop's time at admission, in seconds. `cost_usd` is what the answer cost, None while there
+    is none, or its price is not known. One that was paid for has that cost whatever becomes of it."""
 
     def __init__(self, job: Job, began: float) -> None:
         self.job = job
@@ -37,6 +38,7 @@ class Item:
         self.counted = 0
         self.wasted_tokens = 0
         self.retried: Counter[str] = Counter()
+        self.cost_usd: float | None = None
         self._began = began
         self._started = timestamp()
 
@@ -73,6 +75,7 @@ class Item:
             started=self._started,
             finished=timestamp(),
             stop_reason=message.stop_reason,
+            cost_usd=self.cost_usd,
             retried=dict(self.retried),
             flags=message.flags,
             text=message.text,
@@ -97,6 +100,7 @@ class Item:
             started=self._started,
             finished=timestamp(),
             error=_error(failure),
+            cost_usd=self.cost_usd,
             retried=dict(self.retried),
             metadata=self.job.metadata,
         )

@@ -59,6 +59,8 @@ TotalTimeout = Annotated[str | None, _option(CLOCKS, "total_timeout", metavar="D
 MaxAttempts = Annotated[str | None, _option(ENDS, "max_attempts", metavar="N")]
 GiveUp = Annotated[str | None, _option(ENDS, "give_up", metavar="DURATION")]
 DrainTimeout = Annotated[str | None, _option(ENDS, "drain_timeout", metavar="DURATION")]
+MaxCost = Annotated[str | None, _option(ENDS, "max_cost", metavar="USD")]
+MaxTokensTotal = Annotated[str | None, _option(ENDS, "max_tokens_total", metavar="N")]
 Accept = Annotated[str | None, _option(ENDS, "accept", metavar="KINDS")]
 
 Quiet = Annotated[bool | None, _option(TOLD, "quiet", "--quiet", metavar="")]

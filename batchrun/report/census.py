@@ -65,7 +65,8 @@ class Loop:
 
 class Census:
     """`since` is a stamp. Lines that finished then or later are of the night: only they enter sums and figures, while
-    the standing of an item, and why it failed, are told whenever that was."""
+    the standing of an item, and why it failed, are told whenever that was. `cost_usd` is that of the `priced` answers,
+    `lost_usd` that of items that were answered and failed all the same."""
 
     def __init__(self, since: str) -> None:
         self.since = since
@@ -75,6 +76,7 @@ class Census:
         self.retried_items = 0
         self.flags: Counter[str] = Counter()
         self.cost_usd = 0.0
+        self.lost_usd = 0.0
         self.priced = 0
         self.unpriced = 0
         self.slowest = Largest(0.0)
@@ -193,13 +195,11 @@ class Census:
 
     def _sum(self, line: Line, slot: int) -> None:
         self.wasted_tokens += line.wasted_tokens
-        if line.status != Status.FAILED:
-            self.tokens += line.tokens  # of a failure they are among the wasted
-        if line.cost_usd is not None:
-            self.cost_usd += line.cost_usd
-            self.priced += 1
-        elif line.tokens:
-            self.unpriced += 1
+        if line.status == Status.FAILED:
+            self.lost_usd += line.cost_usd or 0.0  # its tokens are among the wasted
+        else:
+            self.tokens += line.tokens
+            self._price(line.cost_usd)
         if line.retried:
             self.retried_items += 1
             self.retried.update(line.retried)
@@ -213,6 +213,13 @@ class Census:
             self.most_attempts.take(Example(line.attempts, line.id, _retries_of(line), slot, line.result[0]))
         if line.loop_cores > PINNED_CORES and line.cores > self.culprits.floor:
             self.culprits.take(Example(line.cores, line.id, "", slot, line.result[0]))
+
+    def _price(self, cost_usd: float | None) -> None:
+        if cost_usd is None:
+            self.unpriced += 1
+        else:
+            self.cost_usd += cost_usd
+            self.priced += 1
 
     def _column(self, mark: int) -> bytearray:
         return self._marks[mark::_MARKS]
