@@ -65,8 +65,8 @@ class Loop:
 
 class Census:
     """`since` is a stamp. Lines that finished then or later are of the night: only they enter sums and figures, while
-    the standing of an item, and why it failed, are told whenever that was. `cost_usd` is that of the `priced` answers,
-    `lost_usd` that of items that were answered and failed all the same."""
+    the standing of an item, and why it failed, are told whenever that was. `cost_usd` is that of the `priced`
+    answers."""
 
     def __init__(self, since: str) -> None:
         self.since = since
@@ -76,7 +76,6 @@ class Census:
         self.retried_items = 0
         self.flags: Counter[str] = Counter()
         self.cost_usd = 0.0
-        self.lost_usd = 0.0
         self.priced = 0
         self.unpriced = 0
         self.slowest = Largest(0.0)
@@ -88,6 +87,7 @@ class Census:
         self._marks = bytearray()
         self._figures = array("d")
         self._causes: list[str] = [""]
+        self._lost: dict[int, float] = {}
         self._kept: bytearray | None = None
 
     def __repr__(self) -> str:
@@ -123,6 +123,11 @@ class Census:
         """Whether the line behind an example is the one that counts for its id."""
         is_kept = self._kept is None or bool(self._kept[example.slot])
         return is_kept and self._offset[example.slot] == example.offset
+
+    @property
+    def lost_usd(self) -> float:
+        """What was paid for answers whose items failed all the same."""
+        return sum(self._lost.values())
 
     def totals(self) -> Totals:
         """All items, whenever they finished."""
@@ -196,9 +201,11 @@ class Census:
     def _sum(self, line: Line, slot: int) -> None:
         self.wasted_tokens += line.wasted_tokens
         if line.status == Status.FAILED:
-            self.lost_usd += line.cost_usd or 0.0  # its tokens are among the wasted
+            if line.cost_usd is not None:
+                self._lost[slot] = line.cost_usd  # once an item: what was paid can fail to be delivered again and again
         else:
-            self.tokens += line.tokens
+            self.tokens += line.tokens  # of a failure they are among the wasted
+            self._lost.pop(slot, None)
             self._price(line.cost_usd)
         if line.retried:
             self.retried_items += 1
