@@ -14,6 +14,7 @@ from typing import Any
 
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.item import Item
+from batchrun.jobs.job import Job
 from batchrun.lane import Lane
 from batchrun.outcome import Measure, Outcome
 from batchrun.providers.provider import Request
@@ -53,11 +54,13 @@ class Ended:
 @dataclass(frozen=True, slots=True)
 class Hands:
     """What attempts cannot do for themselves: start a task beside them, have an outcome written though their own item
-    is being cut off, and count the tokens that are thrown away then."""
+    is being cut off, count the tokens of a job that are thrown away then, and pay for an answer (its cost in US
+    dollars, None where it is not known)."""
 
     start: Callable[[Coroutine[Any, Any, None]], None]
     rescue: Callable[[Outcome], None]
-    waste: Callable[[int], None]
+    waste: Callable[[Job, int], None]
+    pay: Callable[[Job, Message], float | None]
 
 
 class Attempts:
@@ -117,10 +120,12 @@ class Attempts:
             None if delivery is None else delivery.pipe, None if stop_when is None else StopRule(stop_when)
         )
         try:
-            return await attempt(lane.provider, Request(job.body, stream), limits, meter, listeners)
+            message = await attempt(lane.provider, Request(job.body, stream), limits, meter, listeners)
         except asyncio.CancelledError:
-            self._hands.waste(meter.chunks)  # about a token each; the provider never told
+            self._hands.waste(job, meter.chunks)  # about a token each; the provider never told
             raise
+        item.cost_usd = self._hands.pay(job, message)
+        return message
 
     async def _deliver(self, item: Item, lane: Lane, meter: Meter, sink: Sink) -> Ended:
         """The same with the sinks beside it; it ends when they have all of the answer."""

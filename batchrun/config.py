@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from batchrun.backends import DEFAULT, Backend, Choice, build_backends
@@ -19,6 +20,7 @@ from batchrun.errors import ConfigError
 from batchrun.jobs.job import RequestFlags
 from batchrun.jobs.reader import Selection
 from batchrun.outcome import Status
+from batchrun.prices.bill import Rates
 from batchrun.retry import RetryPolicy
 from batchrun.settings import SETTINGS, Given, flag_of, nearest, read_given, variable_of
 from batchrun.simulator.scenario import Scenario
@@ -35,7 +37,8 @@ NOT_OURS = "BATCHRUN_SOAK_"
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """All that a run needs to know. Times are seconds. `state` None: beside the job file."""
+    """All that a run needs to know. Times are seconds. `state` None: beside the job file; `prices` are the user's own,
+    by model; `max_cost` is in US dollars."""
 
     jobs: Path
     state: Path | None
@@ -59,6 +62,9 @@ class RunConfig:
     accept: frozenset[Status]
     changed: Changed
     again: frozenset[str]
+    prices: Mapping[str, Rates]
+    max_cost: float | None
+    max_tokens_total: int | None
 
 
 def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> RunConfig:
@@ -104,6 +110,9 @@ def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str]
         accept=values.get("accept", frozenset()),
         changed=values.get("changed", Changed.KEEP),
         again=values.get("retry", frozenset()),
+        prices=MappingProxyType(file.prices),
+        max_cost=values.get("max_cost"),
+        max_tokens_total=values.get("max_tokens_total"),
     )
 
 

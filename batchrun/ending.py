@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from batchrun.errors import ExitCode, weightiest
 from batchrun.journal.state import StateDir
 from batchrun.outcome import Status
+from batchrun.spent import Spent
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
     """`finished` counts the items of the whole job file by status, `now` those of this run; `changed` are the ids of
     finished items whose job asks something else now. `overhead` is the share of the process's CPU time that was
-    charged to no item, None where nothing was sent."""
+    charged to no item, `spent` what this run paid; None where nothing was sent."""
 
     state: StateDir
     exit_code: ExitCode
@@ -25,6 +26,7 @@ class Ending:
     simulated: bool
     reason: str | None = None
     overhead: float | None = None
+    spent: Spent | None = None
 
     @property
     def pending(self) -> int:

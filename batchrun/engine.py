@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from batchrun.attempts import Attempts, Ended, Hands, Manner
@@ -24,6 +24,7 @@ from batchrun.jobs.reader import JobFile
 from batchrun.journal.control import EVERY_GATE, Control
 from batchrun.lane import UNTUNED, Lane
 from batchrun.outcome import Outcome
+from batchrun.purse import Purse
 from batchrun.retry import Action, RetryPolicy, Verdict, judge
 from batchrun.stop import StopSwitch
 from batchrun.stream.message import Message
@@ -68,7 +69,8 @@ class Terms:
 class Surroundings:
     """What reaches the engine from outside, and whom it tells: once a period `on_period` gets the view, the load and
     the loop's lag in milliseconds. `chance` is uniform in [0, 1), for the jitter of the backoff; `control` gives what
-    the operator asks of the run at this moment; `on_drain` hears how many are in flight when the run begins to stop."""
+    the operator asks of the run at this moment; `on_drain` hears how many are in flight when the run begins to stop;
+    `purse` pays for each answer."""
 
     stop: StopSwitch
     sampler: Sampler
@@ -76,6 +78,7 @@ class Surroundings:
     chance: Callable[[], float] = random.random
     control: Callable[[], Control | None] = lambda: None
     on_drain: Callable[[int], None] = lambda in_flight: None
+    purse: Purse = field(default_factory=Purse)
 
 
 class Engine:
@@ -104,7 +107,9 @@ class Engine:
         self._draining = asyncio.Event()
         self._is_worked_off = False
         self._backing_off = 0
-        self._attempts = Attempts(terms.manner, Hands(self._start_delivery, self._rescue, self._waste))
+        self._attempts = Attempts(
+            terms.manner, Hands(self._start_delivery, self._rescue, self._waste, around.purse.pay)
+        )
         self._load: Load | None = None
         self._tokens_seen = 0
         self._tok_s = 0.0
@@ -147,6 +152,7 @@ class Engine:
             cpu_ewma=None if self._load is None else self._load.cpu_ewma,
             last_error=tally.last_error,
             stopping=self._stop.reason,
+            spent=self._around.purse.spent,
         )
 
     async def _work_off(self) -> None:
@@ -167,7 +173,8 @@ class Engine:
             for lane in self._lanes.values():
                 lane.gate.close()
             self._around.on_drain(sum(lane.gate.in_flight for lane in self._lanes.values()))
-            cut(self._terms.drain_timeout)
+            if not self._stop.is_patient:
+                cut(self._terms.drain_timeout)
 
         def cut(seconds: float) -> None:
             # A second signal may come while the first cut is still closing connections.
@@ -234,6 +241,7 @@ class Engine:
             return None
         item.note(result)
         self._tally.retry(result)
+        self._around.purse.waste(item.job, result.partial_tokens)
         if result.cause is Cause.LOCAL:
             lane.shrink()
         strikes = lane.strikes.note(result.cause, item.job.id)
@@ -275,8 +283,9 @@ class Engine:
     def _rescue(self, outcome: Outcome) -> None:
         self._group.create_task(self._commit(outcome))
 
-    def _waste(self, tokens: int) -> None:
+    def _waste(self, job: Job, tokens: int) -> None:
         self._tally.wasted_tokens += tokens
+        self._around.purse.waste(job, tokens)
 
     def _kept(self, job: Job) -> Kept | None:
         fields = self._store.kept(job.id, job.request)

@@ -34,14 +34,17 @@ def timestamp(moment: datetime | None = None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An answer that an earlier run paid for and that only the sinks have not taken; `measure` is that run's."""
+    """An answer that an earlier run paid for and that only the sinks have not taken; `measure` and `cost_usd` are that
+    run's."""
 
     message: Message
     measure: Measure
+    cost_usd: float | None = None
 
 
 class Item:
-    """`began` is the event loop's time at admission, in seconds."""
+    """`began` is the event loop's time at admission, in seconds. `cost_usd` is what the answer cost, None while there
+    is none, or its price is not known. One that was paid for has that cost whatever becomes of it."""
 
     def __init__(self, job: Job, began: float, kept: Kept | None = None) -> None:
         self.job = job
@@ -50,6 +53,7 @@ class Item:
         self.wasted_tokens = 0
         self.retried: Counter[str] = Counter()
         self.kept = kept
+        self.cost_usd: float | None = None if kept is None else kept.cost_usd
         self._began = began
         self._started = timestamp()
 
@@ -84,6 +88,7 @@ class Item:
             request=self.job.request,
             started=self._started,
             finished=timestamp(),
+            cost_usd=self.cost_usd,
             retried=dict(self.retried),
             saved_tokens=self._saved(message),
             metadata=self.job.metadata,
@@ -108,6 +113,7 @@ class Item:
             started=self._started,
             finished=timestamp(),
             error=_error(failure),
+            cost_usd=self.cost_usd,
             retried=dict(self.retried),
             metadata=self.job.metadata,
             **({"model": self.job.model} | kept),
@@ -134,7 +140,7 @@ def kept_in(fields: Mapping[str, Any]) -> Kept:
         flags=tuple(fields.get("flags", ())),
     )
     figures = ("wall", "cpu", "cores", "loop_cores", "tokens", "tok_s", "ttft", "chunks")
-    return Kept(message, Measure(**{name: fields[name] for name in figures}))
+    return Kept(message, Measure(**{name: fields[name] for name in figures}), fields.get("cost_usd"))
 
 
 def _parts_of(message: Message) -> dict[str, Any]:

@@ -33,8 +33,12 @@ from batchrun.journal.snapshot import write_snapshot
 from batchrun.journal.writer import Journal
 from batchrun.lane import Lane
 from batchrun.outcome import Status
+from batchrun.prices.bill import Outlook
 from batchrun.providers.open import open_provider
 from batchrun.providers.provider import Provider
+from batchrun.purse import Limit, Limits, Purse, Tariff
+from batchrun.report.money import outlook_words
+from batchrun.report.plain import dollars
 from batchrun.simulator.process import start_simulator
 from batchrun.sinks.chain import build_sink
 from batchrun.stop import StopSwitch
@@ -54,6 +58,14 @@ class Told:
     stop: StopSwitch
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who is asked in this run, by backend, and what each takes for it; `tariffs` None: nothing, it is simulated."""
+
+    providers: Mapping[str, Provider]
+    tariffs: Mapping[str, Tariff] | None
+
+
 def send(config: RunConfig, jobs: JobFile, journal: Journal, told: Told) -> Ending:
     """Ask what is pending.
 
@@ -64,14 +76,15 @@ def send(config: RunConfig, jobs: JobFile, journal: Journal, told: Told) -> Endi
     with ExitStack() as stack:
         stack.enter_context(_logging(config.log))
         providers = _providers(config, jobs, stack)
+        tariffs, outlook = _prices(config, jobs, providers)
         start = _start(config, jobs, told.run, state.results.stat().st_size)
-        told.teller.begin(_about(config, jobs, told.before, providers))
+        told.teller.begin(_about(config, jobs, told.before, providers, outlook))
         forget_control(state)
         record_start(state, start)
         warning = remember(state)
         if warning:
             told.teller.say(warning)
-        sending = _Sending(config, jobs, journal, providers, told, start)
+        sending = _Sending(config, jobs, journal, Asked(providers, tariffs), told, start)
         try:
             done = asyncio.run(sending.work())
         except BatchrunError as exc:
@@ -91,17 +104,18 @@ class _Sending:
         config: RunConfig,
         jobs: JobFile,
         journal: Journal,
-        providers: Mapping[str, Provider],
+        asked: Asked,
         told: Told,
         start: RunStart,
     ) -> None:
         self._config = config
         self._jobs = jobs
         self._journal = journal
-        self._providers = providers
+        self._providers = asked.providers
         self._told = told
         self._start = start
         self._sink = build_sink(config.sinks)
+        self._purse = Purse(asked.tariffs, Limits(config.max_cost, config.max_tokens_total), self._stop_at)
         self._tally: Tally | None = None
         self.reason: str | None = None
 
@@ -110,7 +124,8 @@ class _Sending:
         retried = {} if self._tally is None else dict(self._tally.retried)
         wasted = 0 if self._tally is None else self._tally.wasted_tokens
         counts = now | {"changed": len(self._told.before.changed)}
-        return RunEnd(self._told.run, timestamp(), int(code), reason, counts, retried, wasted)
+        spent = self._purse.spent.told()
+        return RunEnd(self._told.run, timestamp(), int(code), reason, counts, retried, wasted, spent)
 
     async def work(self) -> Ending:
         before, loop = self._told.before, asyncio.get_running_loop()
@@ -159,6 +174,7 @@ class _Sending:
             now={str(status): tally.now[status] for status in Status},
             reason=self.reason if stop.reason else None,
             overhead=max(0.0, 1 - engine.accounts_cpu / cpu) if cpu > 0 else None,
+            spent=self._purse.spent,
         )
 
     def _around(self, telemetry: TelemetryLog) -> Surroundings:
@@ -168,6 +184,7 @@ class _Sending:
             partial(self._take_period, telemetry),
             control=partial(read_control, self._told.before.state),
             on_drain=self._tell_drain,
+            purse=self._purse,
         )
 
     def _terms(self) -> Terms:
@@ -197,9 +214,21 @@ class _Sending:
 
     def _tell_drain(self, in_flight: int) -> None:
         stop, seconds = self._told.stop, self._config.drain_timeout
-        if in_flight:
-            waits = f"waiting up to {seconds:g} s for what is in flight ({in_flight}); a second signal stops at once"
-            self._told.teller.say(f"stopping: {stop.reason}; {waits}")
+        if not in_flight:
+            return
+        waits = f"waiting up to {seconds:g} s for what is in flight ({in_flight}); a second signal stops at once"
+        if stop.is_patient:
+            waits = f"waiting for what is in flight ({in_flight}), for it is paid; a signal gives it {seconds:g} s"
+        self._told.teller.say(f"stopping: {stop.reason}; {waits}")
+
+    def _stop_at(self, limit: Limit) -> None:
+        """Begin nothing new. What is in flight will be billed: cut off, it would be paid again by the next run."""
+        purse, config = self._purse, self._config
+        if limit is Limit.COST:
+            reason = f"spent {dollars(purse.least_usd)}, and --max-cost is {dollars(config.max_cost or 0.0)}"
+        else:
+            reason = f"used {purse.spent.tokens:,} tokens, and --max-tokens-total is {config.max_tokens_total:,}"
+        self._told.stop.drain(reason, ExitCode.STOPPED_EARLY, is_patient=True)
 
     def _take_period(self, telemetry: TelemetryLog, view: View, load: Load, lag_ms: float) -> None:
         telemetry.append(view, load, lag_ms)
@@ -260,11 +289,32 @@ def _start(config: RunConfig, jobs: JobFile, run: str, results_size: int) -> Run
     )
 
 
-def _about(config: RunConfig, jobs: JobFile, ending: Ending, providers: Mapping[str, Provider]) -> str:
+def _prices(
+    config: RunConfig, jobs: JobFile, providers: Mapping[str, Provider]
+) -> tuple[Mapping[str, Tariff] | None, Outlook | None]:
+    """What is taken for an answer and what this run may come to; nothing where the embedded provider answers.
+
+    Raises:
+        ConfigError: there is a limit in US dollars, and a model without a known price.
+    """
+    if config.simulate:
+        return None, None
+    from batchrun.prices.tariff import open_tariffs, outlook, require_prices  # noqa: PLC0415 - it takes 0.15 s
+
+    tariffs = open_tariffs(config.prices, providers)
+    if config.max_cost is not None:
+        require_prices(jobs.volumes, tariffs)
+    return tariffs, outlook(jobs.volumes, tariffs)
+
+
+def _about(
+    config: RunConfig, jobs: JobFile, ending: Ending, providers: Mapping[str, Provider], outlook: Outlook | None
+) -> str:
     real = ", ".join(f"{provider.base_url} ({provider.credential})" for provider in providers.values())
     asked = "the embedded provider" if config.simulate else real
     pending = f"{jobs.pending_count:,} of {jobs.total:,} items pending"
-    return f"{pending}; model {_models(jobs)}; asking {asked}; answers go to {ending.state.results}"
+    cost = "" if outlook is None else f"; {outlook_words(outlook)}"
+    return f"{pending}; model {_models(jobs)}{cost}; asking {asked}; answers go to {ending.state.results}"
 
 
 def _models(jobs: JobFile) -> str:

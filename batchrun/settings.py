@@ -7,6 +7,7 @@ tell this table.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -65,6 +66,16 @@ def read_percent(value: object) -> float:
         number = 0.0
     if not 0 < number <= 100:
         raise ValueError(f"{value!r} is no number above 0 and up to 100")
+    return number
+
+
+def read_dollars(value: object) -> float:
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise ValueError(f"{value!r} is no amount above 0; write US dollars, such as 5 or 0.50")
     return number
 
 
@@ -198,6 +209,8 @@ SETTINGS: dict[str, Setting] = {
     "retry": Setting("retry", read_retry, "none", "Ask those again: failed, refused, incomplete, all, or a cause."),
     "changed": Setting("run", read_changed, "keep", "Finished items that ask something else now: keep, ask or fail."),
     "drain_timeout": Setting("run", read_wait, "20s", "For items in flight, once stopping."),
+    "max_cost": Setting("run", read_dollars, "none", "Ask no more once this run has spent so many US dollars."),
+    "max_tokens_total": Setting("run", read_whole, "none", "Ask no more once it has used so many tokens, in and out."),
     "accept": Setting("run", read_kinds, "none", "Those of failed,refused,incomplete that are no reason for exit 1."),
     "quiet": Setting("run", read_yes, "no", "Say nothing when all goes well; for cron."),
     "json": Setting("run", read_yes, "no", "Print the end as one JSON object."),

@@ -12,6 +12,7 @@ from typing import Any
 
 from batchrun.failure import Failure
 from batchrun.outcome import Outcome, Status
+from batchrun.spent import Spent
 
 RATE_WINDOW = 300.0  # seconds of finished items behind the ETA: long enough to smooth, short enough to follow
 
@@ -38,6 +39,7 @@ class View:
     cpu_ewma: float | None
     last_error: dict[str, Any] | None
     stopping: str | None
+    spent: Spent = field(default_factory=Spent)
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ They wait on the loop's clock only, so that a night passes in no time in `run_vi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,9 @@ from batchrun.journal.control import Control
 from batchrun.lane import Lane
 from batchrun.outcome import Outcome
 from batchrun.providers.provider import ConnectionWatch, Request, Wire
+from batchrun.purse import Purse
 from batchrun.retry import RetryPolicy
+from batchrun.spent import Charge
 from batchrun.stop import StopSwitch
 from batchrun.stream.clocks import ClockLimits
 from batchrun.tally import Tally, View
@@ -147,6 +149,20 @@ class ToldLoad:
         return Load(self.cpu, self.cpu, 5.0, 50.0, None, None, self._samples)
 
 
+class TariffOfADollar:
+    """Takes a dollar for each token of output of one model, and has no price for another."""
+
+    def __init__(self, model: str = "claude-haiku-5-5") -> None:
+        self._model = model
+
+    def charge(self, answered: str, asked: str, usage: Mapping[str, Any]) -> Charge | None:
+        tokens = usage.get("output_tokens")
+        return Charge(float(tokens)) if self._model in (answered, asked) and tokens is not None else None
+
+    def output(self, model: str, tokens: int) -> float | None:
+        return float(tokens) if model == self._model else None
+
+
 def failing(cause: Cause, status: int | None = None, retry_after: float | None = None) -> Failure:
     return Failure(cause, f"scripted {cause}", status=status, retry_after=retry_after)
 
@@ -176,6 +192,7 @@ class Stage:
         self.stop = StopSwitch()
         self.views: list[View] = []
         self.control: Control | None = None
+        self.purse = Purse()
         self._bounds = bounds
         self._terms = replace(TERMS, **terms)
         self.engine: Engine | None = None
@@ -190,6 +207,7 @@ class Stage:
             lambda view, load, lag: self.views.append(view),
             lambda: 0.5,
             lambda: self.control,
+            purse=self.purse,
         )
         lanes = {"claude": Lane.open("claude", self.provider, self._bounds, ClockLimits(), now)}
         self.engine = Engine(self._terms, self.jobs, self.store, lanes, tally, around)

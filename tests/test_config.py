@@ -137,6 +137,8 @@ SAMPLES: dict[str, Sample] = {
     "max_attempts": _number(lambda c: c.retry.max_attempts, 8),
     "give_up": _seconds(lambda c: c.give_up, 3600.0),
     "drain_timeout": _seconds(lambda c: c.drain_timeout, 20.0),
+    "max_cost": Sample(lambda c: c.max_cost, None, ("2.5", 2.5), ("0.07", 0.07), ("5", 5.0)),
+    "max_tokens_total": _number(lambda c: c.max_tokens_total, None),
 }
 
 

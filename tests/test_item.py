@@ -92,6 +92,15 @@ def test_a_failure_without_a_request_id_has_none() -> None:
     assert outcome.error == {"cause": "connect", "message": "refused", "status": None}
 
 
+def test_what_was_paid_stands_in_the_outcome_whatever_it_is() -> None:
+    """An answer that nobody could take was paid for like any other; without an answer nobody knows."""
+    item = Item(JOB, 0.0)
+    assert item.failed(Failure(Cause.BROKEN, ""), MEASURE, 1.0, final=False).cost_usd is None
+    item.cost_usd = 0.25
+    assert item.answered(message(), MEASURE, 1.0).cost_usd == 0.25
+    assert item.failed(Failure(Cause.BUG, ""), MEASURE, 1.0, final=False).cost_usd == 0.25
+
+
 def test_failed_attempts_are_counted_by_cause() -> None:
     """All of them for the backoff, those that cost an attempt for the limit, the silent ones for the idle clock."""
     item = Item(JOB, 0.0)

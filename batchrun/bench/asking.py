@@ -8,15 +8,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from batchrun.bench.budget import Budget
+from batchrun.bench.budget import Budget, reckon
 from batchrun.bench.endpoint import Endpoint
 from batchrun.bench.sample import Sample
 from batchrun.failure import AttemptFailed, Failure
 from batchrun.providers.anthropic import AnthropicProvider
 from batchrun.providers.openai_chat import OpenAIChatProvider
 from batchrun.providers.provider import BackendConfig, ConnectionWatch, Provider, Reply, Request
+from batchrun.purse import billed_tokens
 from batchrun.stream.attempt import attempt
 from batchrun.stream.clocks import ClockLimits
+from batchrun.stream.message import Message
 from batchrun.stream.meter import Account, Meter
 
 T = TypeVar("T")
@@ -25,7 +27,6 @@ T = TypeVar("T")
 LIMITS = ClockLimits(first_byte=30.0, idle=15.0, stall=30.0, total=60.0)
 # Set aside for the input of a request that is about to be sent; the prompts of the benches have a few dozen tokens.
 INPUT_TOKENS = 100
-_BILLED = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
 
 class Observed:
@@ -85,14 +86,15 @@ class Asker:
         """Raises ConfigError or CredentialsError where the endpoint cannot be asked. With 0 slots no connection is kept
         for use again."""
         self.provider = provider_for(endpoint, slots)
-        self.budget = Budget(endpoint.budget_usd, endpoint.usd_per_mtok)
+        self.rates = endpoint.rates
+        self.budget = Budget(endpoint.budget_usd)
 
     def __repr__(self) -> str:
         return f"<Asker {self.provider!r} {self.budget!r}>"
 
     async def ask(self, body: dict[str, Any], *, stream: bool) -> Sample | None:
         """None where the budget does not allow the request any more."""
-        dearest = dearest_tokens(body)
+        dearest = self.dearest(body)
         if not self.budget.set_aside(dearest):
             return None
         observed = Observed(self.provider)
@@ -102,12 +104,21 @@ class Asker:
         except AttemptFailed as failed:
             self.budget.book(dearest, billed_after(failed.failure, dearest))
             return _sample(observed, stream, None, 0, str(failed.failure.cause))
-        self.budget.book(dearest, billed(message.usage) or dearest)
+        self.budget.book(dearest, self._billed(message) or dearest)
         ttft = meter.measure(message.output_tokens).ttft
         return _sample(observed, stream, ttft, message.output_tokens, None)
 
+    def dearest(self, body: dict[str, Any]) -> float:
+        """The most that a request can cost, in US dollars."""
+        return reckon(self.rates, INPUT_TOKENS, int(body["max_tokens"]))
+
     async def close(self) -> None:
         await self.provider.close()
+
+    def _billed(self, message: Message) -> float:
+        """What an answer cost by its usage; 0 where it tells none."""
+        tokens = billed_tokens(message.usage)
+        return reckon(self.rates, max(0, tokens - message.output_tokens), message.output_tokens) if tokens else 0.0
 
 
 def _sample(observed: Observed, streamed: bool, ttft: float | None, tokens: int, cause: str | None) -> Sample:
@@ -136,19 +147,9 @@ def body_of(endpoint: Endpoint, number: int, tokens: int | None, max_tokens: int
     return {"model": endpoint.model, "max_tokens": max_tokens, "messages": [{"role": "user", "content": prompt}]}
 
 
-def dearest_tokens(body: dict[str, Any]) -> int:
-    """The most that a request can come to."""
-    return int(body["max_tokens"]) + INPUT_TOKENS
-
-
-def billed(usage: dict[str, Any]) -> int:
-    """Tokens of all kinds in the usage of an answer; 0 where it tells none."""
-    return sum(count for name in _BILLED if isinstance(count := usage.get(name), int))
-
-
-def billed_after(failure: Failure, dearest: int) -> int:
+def billed_after(failure: Failure, dearest: float) -> float:
     """What a failed attempt may have cost: nothing where the provider refused it, else nobody knows, so the most."""
-    return 0 if failure.status is not None and failure.status >= 400 else dearest
+    return 0.0 if failure.status is not None and failure.status >= 400 else dearest
 
 
 async def together(requests: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from batchrun.bench.worker import pin, server_core
 from batchrun.jobs.job import DEFAULT_MODEL
+from batchrun.prices.bill import Rates
 from batchrun.simulator.process import start_simulator
+
+FREE = Rates(0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """In values that JSON can carry, for a worker gets it in its arguments: where the key is found, never the key.
 
-    `kind` is that of a backend. `budget_usd` None: it costs nothing.
+    `kind` is that of a backend. `budget_usd` None: it costs nothing; else `rates` are what its tokens cost.
     """
 
     base_url: str | None = None
@@ -26,7 +29,7 @@ class Endpoint:
     key_env: str | None = None
     model: str = DEFAULT_MODEL
     budget_usd: float | None = None
-    usd_per_mtok: float = 0.0
+    rates: Rates = FREE
 
     @property
     def name(self) -> str:
@@ -37,9 +40,9 @@ class Endpoint:
 EMBEDDED = Endpoint()
 
 
-def endpoint_of(fields: Mapping[str, Any]) -> Endpoint:
+def endpoint_of(fields: dict[str, Any]) -> Endpoint:
     """The endpoint of a worker's order."""
-    return Endpoint(**fields)
+    return Endpoint(**(fields | {"rates": Rates(**fields["rates"])}))
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Any
 
-from batchrun.bench.asking import INPUT_TOKENS, LIMITS, Asker, Observed, billed_after, body_of, dearest_tokens, together
+from batchrun.bench.asking import INPUT_TOKENS, LIMITS, Asker, Observed, billed_after, body_of, together
+from batchrun.bench.budget import reckon
 from batchrun.bench.endpoint import Endpoint, endpoint_of
 from batchrun.bench.simulator_stats import SimulatorStats
 from batchrun.bench.stop import STOPPED, WHOLE, StopPlan, StopSample
@@ -71,7 +72,7 @@ class _Stopping:
 
     async def _ask(self, number: int, rule: StopWhen | None) -> StopSample | None:
         body = body_of(self._endpoint, number, None, self._plan.max_tokens)
-        dearest = dearest_tokens(body)
+        dearest = self.asker.dearest(body)
         if not self.asker.budget.set_aside(dearest):
             return None
         observed = Observed(self.asker.provider)
@@ -80,13 +81,12 @@ class _Stopping:
         except AttemptFailed as failed:
             self.asker.budget.book(dearest, billed_after(failed.failure, dearest))
             return StopSample(observed.age, observed.connections, cause=str(failed.failure.cause))
-        self.asker.budget.book(dearest, _billed(answer, dearest))
+        self.asker.budget.book(dearest, self._billed(answer, dearest))
         return StopSample(observed.age, observed.connections, **asdict(answer))
 
-
-def _billed(answer: StoppedAnswer, dearest: int) -> int:
-    """Nobody tells what a stopped answer costs: up to all of it, for the provider may have gone on for a while."""
-    return dearest if answer.tokens is None else answer.tokens + INPUT_TOKENS
+    def _billed(self, answer: StoppedAnswer, dearest: float) -> float:
+        """Nobody tells what a stopped answer costs: up to all of it, for the provider may have gone on for a while."""
+        return dearest if answer.tokens is None else reckon(self.asker.rates, INPUT_TOKENS, answer.tokens)
 
 
 async def measure(order: Mapping[str, Any]) -> Figures:

@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from batchrun.bench.endpoint import Endpoint
+    from batchrun.prices.bill import Rates
 
 PAID = "On a real endpoint"
 
@@ -25,7 +26,12 @@ KeyEnv = Annotated[str | None, _paid("The variable that holds the key.", metavar
 Budget = Annotated[float | None, _paid("Spend no more than this.", metavar="USD", min=0)]
 Price = Annotated[
     float | None,
-    _paid("USD a million output tokens; input is reckoned at it too.", "--usd-per-mtok", metavar="USD", min=0),
+    _paid(
+        "USD a million tokens, input and output alike. (default: the model's known price)",
+        "--usd-per-mtok",
+        metavar="USD",
+        min=0,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Scenario = Annotated[
@@ -44,7 +50,7 @@ def endpoint_by(
     """Whom to ask; `key` is its file and its variable.
 
     Raises:
-        UsageError: a real endpoint without a budget and a price, or a budget with nothing to spend it on.
+        UsageError: a real endpoint without a budget or a known price, or a budget with nothing to spend it on.
     """
     from batchrun.bench.endpoint import EMBEDDED, Endpoint
     from batchrun.errors import UsageError
@@ -57,18 +63,32 @@ def endpoint_by(
         if named:
             raise UsageError(f"{named[0]} needs --base-url; without one the embedded provider is asked, which is free")
         return EMBEDDED if model is None else Endpoint(model=model)
-    if budget is None or price is None:
-        missing = "--budget USD" if budget is None else "--usd-per-mtok USD, the price of its output"
-        raise UsageError(f"asking {base_url} may cost money; add {missing}. Nothing was sent")
+    if budget is None:
+        raise UsageError(f"asking {base_url} may cost money; add --budget USD. Nothing was sent")
     if kind == "openai" and model is None:
         raise UsageError("a chat completions endpoint has no default model; add --model ID")
+    asked = model or DEFAULT_MODEL
     return Endpoint(
         base_url=base_url,
         is_embedded=False,
         kind=kind,
         key_file=None if key_file is None else str(key_file.expanduser().absolute()),
         key_env=key_env,
-        model=model or DEFAULT_MODEL,
+        model=asked,
         budget_usd=budget,
-        usd_per_mtok=price,
+        rates=_rates(base_url, kind, asked, price),
     )
+
+
+def _rates(base_url: str, kind: str, model: str, price: float | None) -> Rates:
+    from batchrun.bench.price import known_rates
+    from batchrun.errors import UsageError
+    from batchrun.prices.bill import Rates
+
+    if price is not None:
+        return Rates(price, price)
+    rates = known_rates(base_url, kind, model)
+    if rates is None:
+        remedy = f'add --usd-per-mtok USD, or write [prices."{model}"] into batchrun.toml'
+        raise UsageError(f"no price is known for {model!r} at {base_url}; {remedy}. Nothing was sent")
+    return rates

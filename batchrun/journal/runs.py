@@ -50,7 +50,8 @@ class RunEnd:
     """How the run ended, in order. `counts` are this run's own, by status and whatever else the run counts.
 
     `retried` are its failed attempts by cause, those of items that did not finish among them, and `wasted_tokens` what
-    was thrown away with them; None where the run did not tell (an older version's line).
+    was thrown away with them; `spent` is what answers and waste cost, in the fields of `Spent`. None where the run did
+    not tell (an older version's line).
     """
 
     run: str
@@ -60,6 +61,7 @@ class RunEnd:
     counts: dict[str, int] = field(default_factory=dict)
     retried: dict[str, int] | None = None
     wasted_tokens: int = 0
+    spent: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

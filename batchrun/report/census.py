@@ -70,7 +70,8 @@ class Loop:
 
 class Census:
     """`since` is a stamp. Lines that finished then or later are of the night: only they enter sums and figures, while
-    the standing of an item, and why it failed, are told whenever that was."""
+    the standing of an item, and why it failed, are told whenever that was. `cost_usd` is that of the `priced`
+    answers."""
 
     def __init__(self, since: str) -> None:
         self.since = since
@@ -95,6 +96,7 @@ class Census:
         self._marks = bytearray()
         self._figures = array("d")
         self._causes: list[str] = [""]
+        self._lost: dict[int, float] = {}
         self._kept: bytearray | None = None
 
     def __repr__(self) -> str:
@@ -130,6 +132,11 @@ class Census:
         """Whether the line behind an example is the one that counts for its id."""
         is_kept = self._kept is None or bool(self._kept[example.slot])
         return is_kept and self._offset[example.slot] == example.offset
+
+    @property
+    def lost_usd(self) -> float:
+        """What was paid for answers whose items failed all the same."""
+        return sum(self._lost.values())
 
     def totals(self) -> Totals:
         """All items, whenever they finished."""
@@ -202,16 +209,16 @@ class Census:
 
     def _sum(self, line: Line, slot: int) -> None:
         self.wasted_tokens += line.wasted_tokens
-        if line.status != Status.FAILED:
+        if line.status == Status.FAILED:
+            if line.cost_usd is not None:
+                self._lost[slot] = line.cost_usd  # once an item: what was paid can fail to be delivered again and again
+        else:
             self.tokens += line.tokens  # of a failure they are among the wasted
+            self._lost.pop(slot, None)
+            self._price(line.cost_usd)
             self.early.take(line.stop_reason, line.tokens, line.saved_tokens or 0)
         if line.held_up is not None:
             self._sum_held_up(line, slot)
-        if line.cost_usd is not None:
-            self.cost_usd += line.cost_usd
-            self.priced += 1
-        elif line.tokens:
-            self.unpriced += 1
         if line.retried:
             self.retried_items += 1
             self.retried.update(line.retried)
@@ -238,6 +245,13 @@ class Census:
         if held_up > CONSUMER_SHARE * line.wall:
             self.consumer_bound += 1
             self.most_held_up.take(Example(held_up, line.id, "", slot, line.result[0]))
+
+    def _price(self, cost_usd: float | None) -> None:
+        if cost_usd is None:
+            self.unpriced += 1
+        else:
+            self.cost_usd += cost_usd
+            self.priced += 1
 
     def _column(self, mark: int) -> bytearray:
         return self._marks[mark::_MARKS]

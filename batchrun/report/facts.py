@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from batchrun.report.cost import cost_facts
 from batchrun.report.headline import headline
 from batchrun.report.sparkline import downsample
 
@@ -45,7 +46,7 @@ def report_facts(summary: Summary) -> dict[str, Any]:
         "tok_s": {"item": _spread(summary.tok_s), "night": _round(tokens.per_second), "tokens": tokens.answers},
         "retries": asdict(retries),
         "waste": {"tokens": tokens.wasted, "share": _round(tokens.wasted_share)},
-        "cost": {"usd": _round(summary.cost.usd), "priced": summary.cost.priced, "unpriced": summary.cost.unpriced},
+        "cost": cost_facts(summary.cost),
         "early": _early(summary),
         "loop": None if summary.loop is None else {key: _round(value) for key, value in asdict(summary.loop).items()},
         "flavours": {
@@ -89,7 +90,8 @@ def status_facts(standing: Standing) -> dict[str, Any]:
         "cpu": live.cpu if live else None,
         "tok_s": live.tok_s if live else None,
         "eta_s": live.eta_s if live else None,
-        "cost_usd": standing.cost_usd,
+        "cost_usd": standing.spent.usd if standing.spent else None,
+        "spent": standing.spent.told() if standing.spent else None,
         "last_error": None
         if error is None
         else {"id": error.id, "cause": error.cause, "message": error.message, "t": error.stamp},
@@ -112,6 +114,7 @@ def story_facts(story: Story) -> dict[str, Any]:
         "schema": SHOW_SCHEMA,
         "id": story.id,
         "jobs": story.jobs,
+        "simulated": story.simulated,
         "status": story.status,
         "line": story.job.number if story.job else None,
         "request": story.job.fields if story.job else None,
@@ -132,7 +135,8 @@ def _record(record: Checkpoint) -> dict[str, Any]:
 
 def run_facts(run: NightRun) -> dict[str, Any]:
     """One run; `until` is its end, or the last that was heard of it."""
-    return asdict(run) | {"how": str(run.how), "seconds": _round(run.seconds)}
+    spent = run.spent.told() if run.spent else None
+    return asdict(run) | {"how": str(run.how), "seconds": _round(run.seconds), "spent": spent}
 
 
 def _kind(kind: Kind) -> dict[str, Any]:

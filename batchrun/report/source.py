@@ -141,6 +141,7 @@ def night_of(source: Source, length: timedelta, now: datetime) -> Night:
         changed=changed_items(source.runs),
         is_starting=source.is_starting,
         retry=source.unfinished_retry,
+        hours=length.total_seconds() / 3600,
     )
 
 
@@ -181,7 +182,7 @@ def _heard(source: Source, since: str) -> dict[str, Heard]:
     if all(run.end is not None for run in source.runs):
         return {}
     periods = read_periods(source.state.telemetry, since)
-    return {period.run: Heard(period.stamp, period.retried, period.wasted_tokens) for period in periods}
+    return {period.run: Heard(period.stamp, period.retried, period.wasted_tokens, period.spent) for period in periods}
 
 
 def _place(jobs: Path | None, state: Path | None, here: Path) -> StateDir:

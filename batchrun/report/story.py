@@ -47,6 +47,7 @@ class Story:
     is_removed: bool = False
     is_other_request: bool = False
     why_pending: str | None = None
+    simulated: bool = False
 
     @property
     def status(self) -> str:
@@ -77,6 +78,7 @@ def find_story(source: Source, id: str, flags: RequestFlags = NO_FLAGS) -> Story
         is_other_request=job is not None and record is not None and _is_other(job, record, source, flags),
         why_pending=_why_pending(job, source, flags) if job is not None and record is None else None,
         remarks=tuple(remarks),
+        simulated=source.simulated,
     )
 
 

@@ -26,7 +26,7 @@ def story_page(story: Story, now: str, zone: tzinfo | None = None) -> Page:
     if story.why_pending is not None:
         page.append(Block("", (row("why", story.why_pending, Tone.WARN),)))
     if story.record is not None:
-        page.append(Block("", tuple(_numbers(story.record, now, zone))))
+        page.append(Block("", tuple(_numbers(story.record, now, zone, simulated=story.simulated))))
     if story.superseded:
         page.append(Block("Earlier records, which count no longer", tuple(_earlier(story, now, zone))))
     if story.job is not None:
@@ -61,7 +61,7 @@ def _headline(story: Story) -> Words:
     return Words(text, _TONES.get(record.status, Tone.WARN))
 
 
-def _numbers(record: Checkpoint, now: str, zone: tzinfo | None) -> Iterator[Row]:
+def _numbers(record: Checkpoint, now: str, zone: tzinfo | None, *, simulated: bool) -> Iterator[Row]:
     if record.error is not None:
         http = f" (HTTP {record.error['status']})" if record.error.get("status") else ""
         yield row("error", f"{record.error.get('message') or record.error.get('cause')}{http}", Tone.BAD)
@@ -74,8 +74,7 @@ def _numbers(record: Checkpoint, now: str, zone: tzinfo | None) -> Iterator[Row]
         "CPU", f"{record.cpu:.3f} s of its own ({record.cores:.3f} cores); event loop {record.loop_cores:.2f} cores"
     )
     waste = f", {count(record.wasted_tokens)} wasted on failed attempts" if record.wasted_tokens else ""
-    cost = "unknown" if record.cost_usd is None else dollars(record.cost_usd)
-    yield row("tokens", f"{count(record.tokens)}{waste}; cost {cost}")
+    yield row("tokens", f"{count(record.tokens)}{waste}; {_cost(record, simulated=simulated)}")
     yield row("model", f"{record.model} on backend {record.backend}")
     if record.saved_tokens:
         yield row("ended early", f"{count(record.saved_tokens)} tokens saved, against max_tokens")
@@ -84,6 +83,12 @@ def _numbers(record: Checkpoint, now: str, zone: tzinfo | None) -> Iterator[Row]
         yield row("sinks", f"held it up for {duration(record.held_up)} of {duration(record.wall)}{limits}")
     if record.flags:
         yield row("odd", ", ".join(record.flags))
+
+
+def _cost(record: Checkpoint, *, simulated: bool) -> str:
+    if simulated:
+        return "simulated, at no cost"
+    return "cost unknown" if record.cost_usd is None else f"cost {dollars(record.cost_usd)}"
 
 
 def _attempt(record: Checkpoint) -> str:

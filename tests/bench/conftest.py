@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from batchrun.bench.endpoint import Endpoint
+from batchrun.prices.bill import Rates
 from batchrun.simulator.process import start_simulator
 
 PRICE = 10.0  # USD a million tokens
@@ -30,4 +31,4 @@ def quick() -> Iterator[Endpoint]:
 def paid(instant: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Endpoint:
     """A real endpoint, as far as a bench can see, with half a cent to spend."""
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-any")
-    return Endpoint(base_url=instant.base_url, is_embedded=False, budget_usd=0.005, usd_per_mtok=PRICE)
+    return Endpoint(base_url=instant.base_url, is_embedded=False, budget_usd=0.005, rates=Rates(PRICE, PRICE))

@@ -127,7 +127,7 @@ def test_the_table_of_gate_has_the_curves(capsys: pytest.CaptureFixture[str]) ->
     ("words", "missing"),
     [
         (("--base-url", "https://127.0.0.1:9"), "--budget USD"),
-        (("--base-url", "https://127.0.0.1:9", "--budget", "1"), "--usd-per-mtok"),
+        (("--base-url", "https://127.0.0.1:9", "--budget", "1", "--model", "own-7b"), "--usd-per-mtok"),
         (("--budget", "1"), "--base-url"),
     ],
 )

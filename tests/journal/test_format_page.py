@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from batchrun.journal.record import Kind, checkpoint_from_result, decode_header, decode_line, parse_checkpoint
+from batchrun.spent import Spent
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "format.md").read_text(encoding="utf-8")
@@ -33,6 +34,13 @@ def test_each_key_of_the_example_is_explained() -> None:
     named = set(re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in table.splitlines() if row.startswith("|"))))
     keys = set(decode_line(EXAMPLES[1])) | {"flags"}
     assert named == keys
+
+
+def test_each_key_of_what_a_run_spent_is_explained() -> None:
+    """As the end of a run, telemetry and status.json have it."""
+    begin = PAGE.index("The end says in `spent`")
+    rows = [row for row in PAGE[begin : PAGE.index("### The others")].splitlines() if row.startswith("| `")]
+    assert re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in rows)) == list(Spent().told())
 
 
 def test_the_rules_are_numbered_without_a_gap_and_kept_somewhere() -> None:

@@ -116,8 +116,18 @@ def test_figures_that_an_item_does_not_have_are_left_out() -> None:
 
 def test_prices_that_are_unknown_are_not_zero() -> None:
     """Priced and unpriced items are counted apart."""
-    counted = census(outcome("a", cost_usd=0.02), outcome("b", cost_usd=0.03), outcome("c"))
+    lost = failed("d", "broken", "no sink took it", cost_usd=0.07)
+    counted = census(outcome("a", cost_usd=0.02), outcome("b", cost_usd=0.03), outcome("c"), lost)
     assert (round(counted.cost_usd, 6), counted.priced, counted.unpriced) == (0.05, 2, 1)
+    assert counted.lost_usd == 0.07
+
+
+def test_what_was_paid_once_is_lost_once_and_until_it_is_delivered() -> None:
+    """An answer that no sink took is paid for; delivered by a later run of the night it is an answer like others."""
+    lost = failed("a", "broken", "no sink took it", cost_usd=0.07, final=False)
+    assert census(lost, lost).lost_usd == 0.07
+    delivered = census(lost, outcome("a", cost_usd=0.07))
+    assert (delivered.lost_usd, delivered.cost_usd, delivered.priced) == (0.0, 0.07, 1)
 
 
 def test_an_example_is_shown_only_while_its_line_counts() -> None:

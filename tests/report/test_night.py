@@ -10,6 +10,7 @@ from batchrun.errors import MEANING, ExitCode
 from batchrun.journal.runs import Run, RunEnd, RunStart
 from batchrun.report.ending_text import run_words
 from batchrun.report.night import Heard, How, changed_items, choose, tell
+from batchrun.spent import Spent
 from tests.report.nights import stamp
 
 HOUR = 3600.0
@@ -92,6 +93,17 @@ def test_what_a_run_told_at_its_end_counts_and_else_what_was_last_heard() -> Non
     assert tell(older, heard, None, stamp(90)).retried == {"silent": 1}
     assert tell(older, {}, None, stamp(90)).retried is None
     assert tell(run("a", 0, None), {}, None, stamp(90)).retried is None
+
+
+def test_what_a_killed_run_spent_is_what_was_last_heard_of_it() -> None:
+    """An end tells more than what was heard before; an older version's end told nothing."""
+    heard = {"a": Heard(stamp(58), spent=Spent(0.5, 10))}
+    assert tell(run("a", 0, None), heard, None, stamp(90)).spent == Spent(0.5, 10)
+    ended = run("a", 0, 60)
+    assert ended.end is not None
+    told = replace(ended, end=replace(ended.end, spent=Spent(0.6, 12).told()))
+    assert tell(told, heard, None, stamp(90)).spent == Spent(0.6, 12)
+    assert tell(ended, {}, None, stamp(90)).spent is None
 
 
 def test_the_newest_run_that_ended_tells_how_many_items_changed() -> None:

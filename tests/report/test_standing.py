@@ -16,6 +16,7 @@ from batchrun.report.job_file import JobFileNow
 from batchrun.report.snapshot import Snapshot, snapshot_of
 from batchrun.report.standing import Sighting, Standing, standing
 from batchrun.report.standing_text import quiet_remark, status_page
+from batchrun.spent import Spent
 from tests.report.lines import said
 from tests.report.nights import gate, snapshot_fields, stamp
 
@@ -141,6 +142,33 @@ def test_the_json_has_the_keys_of_the_contract() -> None:
     assert facts["gates"]["claude"]["limited_by"] == "cpu"
     gone = status_facts(standing(KILLED))
     assert (gone["running"], gone["pid"], gone["in_flight"], gone["gates"], gone["cpu"]) == (False, None, 0, {}, None)
+
+
+SPENT = Spent(0.5, 119, 1, 0.02, 0, 0.0, 90_000, ("llama3.2",))
+
+
+def test_what_was_spent_is_told_of_the_newest_run_and_of_no_other() -> None:
+    """While it works by its snapshot, afterwards by its end; an older run's figures are not shown for a new one's."""
+    told = snapshot(cost_usd=0.5, spent=SPENT.told())
+    at_work = standing(replace(AT_WORK, snapshot=told))
+    assert "cost | $0.50, 1 item of unknown price, about $0.02 more on failed attempts" in page(at_work)
+    facts = status_facts(at_work)
+    assert (facts["cost_usd"], facts["spent"]["items_unpriced"]) == (0.5, 1)
+    killed = standing(replace(KILLED, snapshot=told))
+    assert "failed attempts (the last run)" in page(killed)
+    end = RunEnd("run-1", stamp(730), 0, "finished", spent=replace(SPENT, usd=0.75).told())
+    assert status_facts(standing(replace(KILLED, runs=[Run(START, end)], snapshot=told)))["cost_usd"] == 0.75
+    fresh = standing(replace(AT_WORK, snapshot=told, runs=[Run(replace(START, run="run-2"), None)], alive="run-2"))
+    assert (status_facts(fresh)["cost_usd"], "cost" in page(fresh)) == (None, False)
+
+
+def test_a_run_of_unknown_prices_has_no_cost_of_nothing() -> None:
+    """null for programs, and no figure for people."""
+    unknown = Spent(items_unpriced=120, unknown_models=("llama3.2",))
+    found = standing(replace(AT_WORK, snapshot=snapshot(spent=unknown.told())))
+    assert status_facts(found)["cost_usd"] is None
+    assert "cost | 120 items of unknown price" in page(found)
+    assert "$" not in page(found)
 
 
 @pytest.mark.parametrize("change", [{"gates": None}, {"total": "many"}, {"t": None, "gates": []}, {"last_error": "x"}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
@@ -41,11 +42,13 @@ def page(found: Story) -> str:
 def test_an_answered_item_shows_what_was_asked_and_answered(writer: StateWriter) -> None:
     """With its numbers, and the failed attempts before."""
     writer.finish(outcome("answered", retried={"silent": 2}, attempts=3, wasted_tokens=40, elapsed=130.0))
-    text = page(story(writer, "answered"))
+    found = story(writer, "answered")
+    text = page(found)
     assert text.startswith("answered: done (end_turn)\n")
     assert "2 min in 3 attempts" in text
     assert "failed attempts | silent 2" in text
     assert "400, 40 wasted on failed attempts; cost unknown" in text
+    assert "400, 40 wasted on failed attempts; simulated, at no cost" in page(replace(found, simulated=True))
     assert "\nprompt: Tell me about answered.\nAnswer\nThe answer to answered." in text
 
 
