@@ -18,6 +18,7 @@ from batchrun.errors import ExitCode, JobFileError
 from batchrun.failure import Cause, Failure
 from batchrun.gate.load import Load
 from batchrun.gate.slots import Slot
+from batchrun.gate.traffic import Turn
 from batchrun.item import Item, Kept, kept_in
 from batchrun.jobs.job import Job
 from batchrun.jobs.reader import JobFile
@@ -227,29 +228,29 @@ class Engine:
                 with slot:
                     ended = await self._attempts.make(item, lane, account)
                     # Before the slot is given back: else the next in line would run into the wall that was just hit.
-                    verdict = self._weigh(item, lane, ended.result)
+                    verdict = self._weigh(item, lane, ended.result, slot.since)
                 if await self._settle(item, ended, verdict):
                     return
-                slot = await lane.gate.admit(again=True)
+                is_refused = isinstance(ended.result, Failure) and ended.result.cause is Cause.RATE_LIMITED
+                slot = await lane.gate.admit(Turn.REFUSED if is_refused else Turn.RETRY)
         finally:
             self.accounts_cpu += account.read()
 
-    def _weigh(self, item: Item, lane: Lane, result: Message | Failure) -> Verdict | None:
+    def _weigh(self, item: Item, lane: Lane, result: Message | Failure, sent_at: float) -> Verdict | None:
         """What follows from a failed attempt, for everybody at once and for the item; None for an answer."""
         if isinstance(result, Message):
-            lane.strikes.answered()
+            lane.answered()
             return None
-        item.note(result)
+        now = self._loop.time()
+        strikes = lane.failed(result, item.job.id, now)
+        item.note(result, is_free=lane.is_unreached(result))
         self._tally.retry(result)
         self._around.purse.waste(item.job, result.partial_tokens)
-        if result.cause is Cause.LOCAL:
-            lane.shrink()
-        strikes = lane.strikes.note(result.cause, item.job.id)
         counts = (item.counted, item.failed_attempts, strikes)
         verdict = judge(result, self._terms.retry, *counts, self._around.chance())
         log.info("item %r attempt %d: %s (%s) -> %s", item.job.id, item.attempts, result.cause, result.message, verdict)
         if verdict.hold > 0:
-            lane.gate.hold(verdict.hold)
+            lane.hold(verdict.hold, sent_at if result.cause is Cause.RATE_LIMITED else None, now)
         if verdict.action is Action.SHELVE:
             self._shelve(lane.name, item.job.model, result, verdict)
         return verdict

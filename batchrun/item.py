@@ -68,10 +68,10 @@ class Item:
     def idle_retries(self) -> int:
         return self.retried[Cause.SILENT]
 
-    def note(self, failure: Failure) -> None:
-        """An attempt has failed."""
+    def note(self, failure: Failure, *, is_free: bool = False) -> None:
+        """An attempt has failed; `is_free`: it costs the item none of its attempts, whatever its cause."""
         self.retried[failure.cause.value] += 1  # a plain text: orjson takes no other for a key
-        self.counted += RULES[failure.cause].costs_attempt
+        self.counted += RULES[failure.cause].costs_attempt and not is_free
         self.wasted_tokens += failure.partial_tokens
 
     def answered(self, message: Message, measure: Measure, now: float) -> Outcome:
