@@ -10,12 +10,14 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import time
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from batchrun.backends import DEFAULT, Backend, Choice, build_backends
 from batchrun.config_file import find_file, read_file, read_state
+from batchrun.curfew import MaxFailures
 from batchrun.errors import ConfigError
 from batchrun.jobs.job import RequestFlags
 from batchrun.jobs.reader import Selection
@@ -60,6 +62,9 @@ class RunConfig:
     json: bool
     log: Path | None
     accept: frozenset[Status]
+    deadline: time | None
+    max_time: float | None
+    max_failures: MaxFailures | None
     changed: Changed
     again: frozenset[str]
     prices: Mapping[str, Rates]
@@ -108,6 +113,9 @@ def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str]
         json=values.get("json", False),
         log=values.get("log"),
         accept=values.get("accept", frozenset()),
+        deadline=values.get("deadline"),
+        max_time=values.get("max_time"),
+        max_failures=values.get("max_failures"),
         changed=values.get("changed", Changed.KEEP),
         again=values.get("retry", frozenset()),
         prices=MappingProxyType(file.prices),

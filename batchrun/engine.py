@@ -10,10 +10,12 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from batchrun.attempts import Attempts, Ended, Hands, Manner
+from batchrun.curfew import Curfew
 from batchrun.errors import ExitCode, JobFileError
 from batchrun.failure import Cause, Failure
 from batchrun.gate.load import Load
@@ -24,7 +26,7 @@ from batchrun.jobs.job import Job
 from batchrun.jobs.reader import JobFile
 from batchrun.journal.control import EVERY_GATE, Control
 from batchrun.lane import UNTUNED, Lane
-from batchrun.outcome import Outcome
+from batchrun.outcome import Outcome, Status
 from batchrun.purse import Purse
 from batchrun.retry import Action, RetryPolicy, Verdict, judge
 from batchrun.stop import StopSwitch
@@ -64,6 +66,7 @@ class Terms:
     give_up: float
     manner: Manner
     prewarm: int = 0
+    curfew: Curfew = field(default_factory=Curfew)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class Surroundings:
     chance: Callable[[], float] = random.random
     control: Callable[[], Control | None] = lambda: None
     on_drain: Callable[[int], None] = lambda in_flight: None
+    wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     purse: Purse = field(default_factory=Purse)
 
 
@@ -247,13 +251,19 @@ class Engine:
         self._tally.retry(result)
         self._around.purse.waste(item.job, result.partial_tokens)
         counts = (item.counted, item.failed_attempts, strikes)
-        verdict = judge(result, self._terms.retry, *counts, self._around.chance())
+        verdict = judge(result, self._policy(now), *counts, self._around.chance())
         log.info("item %r attempt %d: %s (%s) -> %s", item.job.id, item.attempts, result.cause, result.message, verdict)
         if verdict.hold > 0:
             lane.hold(verdict.hold, sent_at if result.cause is Cause.RATE_LIMITED else None, now)
         if verdict.action is Action.SHELVE:
             self._shelve(lane.name, item.job.model, result, verdict)
         return verdict
+
+    def _policy(self, now: float) -> RetryPolicy:
+        """No wait is worth it that ends after the run has to."""
+        retry = self._terms.retry
+        left = self._terms.curfew.left(self._around.wall_clock(), now - self._tally.began)
+        return retry if left >= retry.longest_wait else replace(retry, longest_wait=max(0.0, left))
 
     async def _settle(self, item: Item, ended: Ended, verdict: Verdict | None) -> bool:
         """Do to the item what follows; True when it needs no other attempt in this run."""
@@ -294,7 +304,10 @@ class Engine:
 
     async def _commit(self, outcome: Outcome) -> None:
         await self._store.commit(outcome)
-        self._tally.finish(outcome, self._loop.time())
+        tally = self._tally
+        tally.finish(outcome, self._loop.time())
+        if reason := self._terms.curfew.too_many_failed(tally.now[Status.FAILED], tally.finished_now):
+            self._stop.drain(reason, ExitCode.STOPPED_EARLY)
 
     async def _back_off(self, seconds: float) -> bool:
         """Wait; False when a drain began meanwhile: the item then stays pending."""
@@ -323,8 +336,12 @@ class Engine:
 
     async def _keep_time(self) -> None:
         while True:
-            left = self._tally.last_finish + self._terms.give_up - self._loop.time()
-            wait = self._terms.period if left <= 0 else min(self._terms.period, left)
+            now = self._loop.time()
+            lefts = (
+                self._tally.last_finish + self._terms.give_up - now,
+                self._terms.curfew.left(self._around.wall_clock(), now - self._tally.began),
+            )
+            wait = min([self._terms.period, *(left for left in lefts if left > 0)])
             due = self._loop.time() + wait
             await asyncio.sleep(wait)
             self._take_period(lag_ms=(self._loop.time() - due) * 1000)
@@ -339,6 +356,9 @@ class Engine:
             self._tally.last_finish = self._loop.time()  # the operator's own doing is no reason to give up
         if self._loop.time() - self._tally.last_finish >= self._terms.give_up:
             self._give_up()
+        reason = self._terms.curfew.time_is_up(self._around.wall_clock(), self._loop.time() - self._tally.began)
+        if reason is not None:
+            self._stop.drain(reason, ExitCode.STOPPED_EARLY)
         self._around.on_period(self.view(), self._load, lag_ms)
 
     def _obey(self) -> None:

@@ -14,12 +14,14 @@ import sys
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from batchrun import __version__
 from batchrun.attempts import Manner
 from batchrun.config import RunConfig
+from batchrun.curfew import Curfew, next_occurrence
 from batchrun.ending import Ending, exit_code
 from batchrun.engine import Engine, Surroundings, Terms
 from batchrun.errors import BatchrunError, ConfigError, ExitCode, JournalError
@@ -201,6 +203,7 @@ class _Sending:
                 config.buffer,
             ),
             prewarm=config.prewarm,
+            curfew=_curfew(config),
         )
 
     def _lanes(self) -> dict[str, Lane]:
@@ -315,6 +318,12 @@ def _about(
     pending = f"{jobs.pending_count:,} of {jobs.total:,} items pending"
     cost = "" if outlook is None else f"; {outlook_words(outlook)}"
     return f"{pending}; model {_models(jobs)}{cost}; asking {asked}; answers go to {ending.state.results}"
+
+
+def _curfew(config: RunConfig) -> Curfew:
+    clock = config.deadline
+    deadline = None if clock is None else next_occurrence(clock, datetime.now().astimezone())
+    return Curfew(deadline, config.max_time, config.max_failures)
 
 
 def _models(jobs: JobFile) -> str:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,7 @@ class Stage:
         self.stop = StopSwitch()
         self.views: list[View] = []
         self.control: Control | None = None
+        self.wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.purse = Purse()
         self._bounds = bounds
         self._terms = replace(TERMS, **terms)
@@ -207,6 +209,7 @@ class Stage:
             lambda view, load, lag: self.views.append(view),
             lambda: 0.5,
             lambda: self.control,
+            wall_clock=self.wall_clock,
             purse=self.purse,
         )
         lanes = {"claude": Lane.open("claude", self.provider, self._bounds, ClockLimits(), now)}

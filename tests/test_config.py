@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import FrozenInstanceError
+from datetime import time
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ import pytest
 from batchrun.backends import Backend
 from batchrun.cli.run import run
 from batchrun.config import RunConfig, resolve, state_of
+from batchrun.curfew import MaxFailures
 from batchrun.errors import ConfigError, ExitCode, UsageError
 from batchrun.jobs.job import DEFAULT_MAX_TOKENS, DEFAULT_MODEL
 from batchrun.jobs.reader import Selection
@@ -38,7 +40,7 @@ class Sample(NamedTuple):
     needs: Mapping[str, Any] = MappingProxyType({})
 
 
-def _seconds(seen: Callable[[RunConfig], Any], default: float) -> Sample:
+def _seconds(seen: Callable[[RunConfig], Any], default: float | None) -> Sample:
     return Sample(seen, default, ("7", 7.0), ("8m", 480.0), ("250ms", 0.25))
 
 
@@ -97,6 +99,17 @@ SAMPLES: dict[str, Sample] = {
     "buffer": _number(lambda c: c.buffer, 16),
     "each_parallel": _number(lambda c: c.sinks.parallel, None),
     "sink_timeout": _seconds(lambda c: c.sinks.time_limit, 600.0),
+    "deadline": Sample(
+        lambda c: c.deadline, None, ('"06:30"', time(6, 30)), ("7:00", time(7)), ("23:59", time(23, 59))
+    ),
+    "max_time": _seconds(lambda c: c.max_time, None),
+    "max_failures": Sample(
+        lambda c: c.max_failures,
+        None,
+        ("5", MaxFailures(count=5)),
+        ("2.5%", MaxFailures(share=0.025)),
+        ("10 %", MaxFailures(share=0.1)),
+    ),
     "retry": Sample(
         lambda c: c.again,
         frozenset(),
