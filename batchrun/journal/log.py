@@ -51,10 +51,9 @@ class Log:
     def open(cls, path: Path, disk: Disk = DISK) -> Log:
         """The log at `path`, made where there is none. Its tail must be whole: see `recovery`."""
         try:
-            is_new = not path.exists()
             fd = disk.open_log(path)
-            if is_new:
-                disk.sync_directory(path.parent)
+            # Whether it is new or not: the run that made it may have been killed before its name was durable (C11).
+            disk.sync_directory(path.parent)
             return cls(path, fd, os.fstat(fd).st_size, disk)
         except OSError as exc:
             raise trouble(path, "open it", exc) from exc

@@ -87,6 +87,13 @@ def test_an_adopted_answer_is_durable_before_its_checkpoint_is_written(state: St
     assert ("sync", "checkpoint.jsonl") in disk.diary[written:]
 
 
+def test_names_that_a_killed_run_left_are_made_durable(state: StateDir) -> None:
+    """A file may be older than the sync of its name: nothing is written before that (C11)."""
+    disk = DiskWithDiary()
+    write(state, NEXT, disk=disk)
+    assert disk.diary[: disk.diary.index(("write", "results.jsonl"))].count(("sync", "directory")) == 2
+
+
 def test_all_checkpoints_can_be_rebuilt_from_the_results(state: StateDir) -> None:
     """checkpoint.jsonl deleted: every number in it comes back."""
     before = checkpoints(state)
