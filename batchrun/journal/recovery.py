@@ -83,8 +83,9 @@ def _refuse_foreign(path: Path, kind: Kind) -> None:
         if is_sealed(head) and is_header(head):
             decode_header(head, kind)
             return
-        # A header that a power cut tore, or turned into NULs.
-        written = head.rstrip(b"\0")
+        # A header that a power cut tore, or turned into NULs anywhere: what stands before them tells whose it is, and
+        # nobody else's lines begin with one.
+        written = head.partition(b"\0")[0]
         if written.startswith(magic(kind)) or magic(kind).startswith(written):
             return
         if any(is_sound for _, _, is_sound in scan(path)):
