@@ -65,6 +65,18 @@ def cut_tail(log: Log, start: int, disk: Disk) -> Path | None:
     return aside.path
 
 
+def ends_whole(log: Log) -> bool:
+    """Whether the next line would begin a line: nothing stands there yet, or the last byte is a newline."""
+    if log.size == 0:
+        return True
+    try:
+        with log.path.open("rb", buffering=0) as file:
+            file.seek(log.size - 1)
+            return file.read(1) == b"\n"
+    except OSError as exc:
+        raise trouble(log.path, "read it", exc) from exc
+
+
 def rebuild(path: Path, header: bytes, pieces: Iterable[tuple[bytes, bool]], disk: Disk) -> Aside:
     """Write the file anew from `header` and the pieces that count; the others are kept aside (C8)."""
     aside = Aside(path, disk)

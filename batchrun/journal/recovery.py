@@ -15,7 +15,7 @@ from batchrun.errors import JournalError
 from batchrun.journal.disk import DISK, Disk
 from batchrun.journal.finished import FinishedIndex
 from batchrun.journal.log import Log, trouble
-from batchrun.journal.mend import cut_tail, rebuild, renew_if_distrusted
+from batchrun.journal.mend import cut_tail, ends_whole, rebuild, renew_if_distrusted
 from batchrun.journal.record import (
     BadLine,
     Checkpoint,
@@ -64,10 +64,10 @@ def recover(state: StateDir, header: Header, disk: Disk = DISK) -> Recovered:
         checkpoints = opened.enter_context(closing(Log.open(state.checkpoint, disk)))
         # What a killed run left in the page cache is about to be relied on: durable first (C5).
         results.sync()
-        _cut(checkpoints, survey.damage.tail, disk, notices)
+        _end_whole(checkpoints, survey.damage.tail, disk, notices)
         _begin(checkpoints, Kind.CHECKPOINT, header)
         damage = _adopt(survey, results, checkpoints, notices)
-        _cut(results, damage.tail, disk, notices)
+        _end_whole(results, damage.tail, disk, notices)
         _begin(results, Kind.RESULTS, header)
         opened.pop_all()
     return Recovered(results, checkpoints, survey.finished, notices)
@@ -132,10 +132,14 @@ def _rebuild(state: StateDir, first: bytes, disk: Disk, notices: list[str]) -> N
     notices.append(f"{state.checkpoint.name}: was damaged and has been rebuilt{lost}{kept}")
 
 
-def _cut(log: Log, start: int, disk: Disk, notices: list[str]) -> None:
-    size = log.size - start
-    if kept := cut_tail(log, start, disk):
+def _end_whole(log: Log, tail: int, disk: Disk, notices: list[str]) -> None:
+    """Cut off what is torn, from `tail` on, so that the next line begins a line."""
+    size = log.size - tail
+    if kept := cut_tail(log, tail, disk):
         notices.append(f"{log.path.name}: a torn end of {size} bytes was cut off and is kept in {kept.name}")
+    if not ends_whole(log):
+        # A record whose newline was the first of the torn bytes: it counts (C8), and gets its newline back.
+        log.append(b"\n")
 
 
 def _begin(log: Log, kind: Kind, header: Header) -> None:
@@ -178,7 +182,8 @@ def _orphans(survey: Survey, results: Log, damage: Stretches) -> Iterator[Checkp
             for offset, data, is_sound in scan(results.path, start, None if end == results.size else end):
                 if orphan := _rebuilt(data, offset) if is_sound else None:
                     yield orphan
-                elif not (is_sound and is_header(data)):
+                elif data != b"\n" and not (is_sound and is_header(data)):
+                    # A newline alone was given back to the record before it, whose checkpoint knows it without.
                     damage.note(offset, len(data))
     except OSError as exc:
         raise trouble(results.path, "read it", exc) from exc
