@@ -84,9 +84,7 @@ class Log:
             if not self._is_draft:
                 self._leave_mark()
             raise trouble(self.path, "make it durable", exc) from exc
-        if os.fstat(self._fd).st_nlink == 0:
-            # The kernel goes on taking bytes for a file that nobody will ever find again.
-            raise trouble(self.path, "go on with it", FileNotFoundError(errno.ENOENT, "it was deleted meanwhile"))
+        self._require_to_be_ours()
 
     def cut(self, size: int) -> None:
         """Drop what stands after `size`, durably."""
@@ -103,6 +101,23 @@ class Log:
             # Everything acknowledged was synced; what close could still complain of belongs to nobody.
             with suppress(OSError):
                 self._disk.close(self._fd)
+
+    def _require_to_be_ours(self) -> None:
+        """The kernel goes on taking bytes for a file that nobody will find under its name, and takes those of another
+        writer too (C1): then offsets are wrong, and the next start has to sort it out before a checkpoint is written.
+        """
+        try:
+            mine, there = os.fstat(self._fd), self.path.stat()
+        except OSError as exc:
+            raise trouble(self.path, "go on with it", exc) from exc
+        if not os.path.samestat(mine, there):
+            gone = FileNotFoundError(errno.ENOENT, "another file has taken its place")
+            raise trouble(self.path, "go on with it", gone)
+        if mine.st_size != self.size:
+            raise JournalError(
+                f"{self.path}: cannot go on with it: another program has written to it or cut it; "
+                "see to it that none does, then run the same command again: what was finished is kept"
+            )
 
     def _cut(self, size: int) -> None:
         # Where even this fails the partial line stays, and the next start cuts it (C7).

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -296,13 +297,57 @@ async def test_after_a_failed_sync_the_file_is_not_trusted(state: StateDir, name
     assert not distrust_mark(state.path / name).exists()
 
 
-async def test_a_state_that_is_deleted_under_a_run_ends_it(state: StateDir) -> None:
-    """Bytes for a file that nobody can find are no answers."""
+def removed(state: StateDir) -> None:
+    shutil.rmtree(state.path)
+
+
+def moved(state: StateDir) -> None:
+    state.path.rename(state.path.with_name("elsewhere"))
+
+
+def replaced(state: StateDir) -> None:
+    shutil.copy(state.results, state.path / "copy")
+    (state.path / "copy").rename(state.results)
+
+
+def emptied(state: StateDir) -> None:
+    os.truncate(state.results, 0)
+
+
+def written_by_another(state: StateDir) -> None:
+    with state.results.open("ab") as file:
+        file.write(b"somebody was here\n")
+
+
+@pytest.mark.parametrize(
+    ("happened", "remedy"),
+    [
+        (removed, "bring the state directory back"),
+        (moved, "bring the state directory back"),
+        (replaced, "bring the state directory back"),
+        (emptied, "another program"),
+        (written_by_another, "another program"),
+    ],
+)
+async def test_a_file_that_is_no_longer_ours_ends_the_run(
+    state: StateDir, happened: Callable[[StateDir], None], remedy: str
+) -> None:
+    """Bytes for a file that nobody can find are no answers, and between those of another writer none can be found."""
     with open_journal(state) as journal:
         await journal.commit(outcome("before"))
-        shutil.rmtree(state.path)
+        happened(state)
         assert await failures_of(journal, outcome("after")) == 1
-        assert "deleted" in str(journal.failure)
+        assert remedy in str(journal.failure)
+        assert "run the same command again" in str(journal.failure)
+
+
+async def test_what_another_program_wrote_between_answers_costs_none(state: StateDir) -> None:
+    """The next start finds the answers on both sides, and says what lies between them (C8)."""
+    with open_journal(state) as journal:
+        await journal.commit(outcome("before"))
+        written_by_another(state)
+        assert await failures_of(journal, outcome("after")) == 1
+    assert finished_after_restart(state, outcome("before"), outcome("after")) == ["before", "after"]
 
 
 async def test_a_fault_of_our_own_leaves_nobody_waiting(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
