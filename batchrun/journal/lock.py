@@ -6,6 +6,7 @@ for a run that starts at that moment would find it taken.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
@@ -145,7 +146,8 @@ def _write_holder(fd: int) -> None:
     holder = Holder(os.getpid(), _process_start(os.getpid()), socket.gethostname(), _boot_id(), started)
     line = to_json(asdict(holder)) + b"\n"
     # Written over what is there and cut then: a reader finds a whole first line at any moment.
-    os.pwrite(fd, line, 0)
+    if os.pwrite(fd, line, 0) < len(line):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     os.ftruncate(fd, len(line))
 
 

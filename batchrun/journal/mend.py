@@ -6,7 +6,7 @@ Each can be killed at any step and begun again: nothing is taken out of a file b
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -31,15 +31,29 @@ class Aside:
         if self._log is None:
             self._log = self._first_free()
             self.path = self._log.path
-        self._log.append(data)
+        with self._or_removed(self._log):
+            self._log.append(data)
         self.size += len(data)
 
     def finish(self) -> None:
         """Return when what was kept is durable."""
         if self._log is not None:
-            self._log.sync()
+            with self._or_removed(self._log):
+                self._log.sync()
             self._log.close()
             _sync_directory(self._beside.parent, self._disk)
+
+    @contextmanager
+    def _or_removed(self, log: Log) -> Iterator[None]:
+        """Where the disk refuses, nothing has been taken out of the file yet: half a copy at each start would only fill
+        the disk."""
+        try:
+            yield
+        except JournalError:
+            log.close()
+            with suppress(OSError):
+                self._disk.remove(log.path)
+            raise
 
     def _first_free(self) -> Log:
         for number in count(1):

@@ -54,8 +54,10 @@ def recover(state: StateDir, header: Header, disk: Disk = DISK) -> Recovered:
     Raises JournalError for a foreign file, and where the disk refuses.
     """
     notices: list[str] = []
+    # The state was begun by whoever began one of its files: a lost header comes back from the other one.
     for path, kind in ((state.results, Kind.RESULTS), (state.checkpoint, Kind.CHECKPOINT)):
-        _refuse_foreign(path, kind)
+        header = _header_of(path, kind) or header
+    for path in (state.results, state.checkpoint, state.runs):
         if renew_if_distrusted(path, disk):
             notices.append(f"{path.name}: written anew, because an fsync of it had failed")
     survey = _survey(state, header, disk, notices)
@@ -73,23 +75,25 @@ def recover(state: StateDir, header: Header, disk: Disk = DISK) -> Recovered:
     return Recovered(results, checkpoints, survey.finished, notices)
 
 
-def _refuse_foreign(path: Path, kind: Kind) -> None:
-    """Raises JournalError where the file is somebody else's. A damaged header is ours as long as anything else is."""
+def _header_of(path: Path, kind: Kind) -> Header | None:
+    """Who began the file; None where it is not there, or its header is damaged: it is ours as long as anything else is.
+
+    Raises JournalError where the file is somebody else's.
+    """
     try:
         if not path.exists():
-            return
+            return None
         with path.open("rb") as file:
             head = file.readline(_HEAD)
         if is_sealed(head) and is_header(head):
-            decode_header(head, kind)
-            return
+            return decode_header(head, kind)
         # A header that a power cut tore, or turned into NULs anywhere: what stands before them tells whose it is, and
         # nobody else's lines begin with one.
         written = head.partition(b"\0")[0]
         if written.startswith(magic(kind)) or magic(kind).startswith(written):
-            return
+            return None
         if any(is_sound for _, _, is_sound in scan(path)):
-            return
+            return None
     except BadLine as exc:
         raise _foreign(path, str(exc)) from exc
     except OSError as exc:

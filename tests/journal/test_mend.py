@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from batchrun.errors import JournalError
 from batchrun.journal.reader import read_result
 from batchrun.journal.record import Kind, encode_header
 from batchrun.journal.state import StateDir
@@ -23,7 +24,7 @@ from tests.journal.builders import (
     text_of,
     write,
 )
-from tests.journal.disks import DiskInMemory, DiskWithDiary
+from tests.journal.disks import DiskInMemory, DiskThatFillsUp, DiskWithDiary
 
 OUTCOMES = [outcome(name) for name in "abcde"]
 NAMES = list("abcde")
@@ -98,6 +99,20 @@ def test_bytes_are_safe_aside_before_they_are_cut(state: StateDir, name: str) ->
         ("truncate", name),
         ("sync", name),
     ]
+
+
+def test_on_a_full_disk_no_half_copy_is_left_behind(state: StateDir) -> None:
+    """A start that cannot keep the bytes aside takes none out and leaves nothing; the one after that can."""
+    torn = b"torn" * 100
+    damage(state.results, lambda data: data + torn)
+    before = {path.name: path.read_bytes() for path in state.path.iterdir()}
+    for _ in range(2):
+        with pytest.raises(JournalError, match="free some space"):
+            write(state, disk=DiskThatFillsUp(300))
+    assert {path.name: path.read_bytes() for path in state.path.iterdir()} == before
+    write(state, NEXT)
+    assert kept_aside(state) == torn
+    assert finished_after_restart(state, *OUTCOMES, NEXT) == [*NAMES, "next"]
 
 
 @pytest.mark.parametrize("name", ["checkpoint.jsonl", "results.jsonl"])
