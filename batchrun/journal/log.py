@@ -16,20 +16,31 @@ def distrust_mark(path: Path) -> Path:
     return path.with_name(path.name + ".distrust")
 
 
+_REMEDIES = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some of your quota",
+    errno.EFBIG: "raise the limit on file size (ulimit -f)",
+    errno.EROFS: "mount the file system writable",
+    errno.EACCES: "make it yours to write",
+    errno.EPERM: "make it yours to write",
+    errno.ENOENT: "bring the state directory back",
+    errno.ESTALE: "bring the state directory back",
+    errno.EMFILE: "allow more open files (ulimit -n)",
+    errno.ENOLCK: "keep the state on a local disk",
+    errno.ENOTSUP: "keep the state on a local disk",
+}
+
+
+def remedy_for(exc: OSError) -> str:
+    """What the user can do about it, to stand behind "cannot ...: strerror; "."""
+    return _REMEDIES.get(exc.errno or 0, "look at the disk (dmesg)")
+
+
 def trouble(path: Path, doing: str, exc: OSError) -> JournalError:
     """What the user is told when the disk refused; `doing` fits after "cannot"."""
-    remedy = {
-        errno.ENOSPC: "free some space",
-        errno.EDQUOT: "free some of your quota",
-        errno.EFBIG: "raise the limit on file size (ulimit -f)",
-        errno.EROFS: "mount the file system writable",
-        errno.EACCES: "make it yours to write",
-        errno.EPERM: "make it yours to write",
-        errno.ENOENT: "bring the state directory back",
-    }.get(exc.errno or 0, "look at the disk (dmesg)")
     return JournalError(
         f"{path}: cannot {doing}: {exc.strerror or exc}; "
-        f"{remedy}, then run the same command again: what was finished is kept"
+        f"{remedy_for(exc)}, then run the same command again: what was finished is kept"
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from batchrun.errors import StateError
 from batchrun.journal.disk import DISK, Disk
+from batchrun.journal.log import remedy_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,16 @@ class StateDir:
     def lock(self) -> Path:
         return self.path / "lock"
 
+    def is_begun(self) -> bool:
+        """Whether a run has left its checkpoints here. Raises StateError where that cannot be seen."""
+        try:
+            return self.checkpoint.exists()
+        except OSError as exc:
+            raise StateError(
+                f"{self.path}: cannot look into the state directory: {exc.strerror}; "
+                "run as the user whose it is, or give another place with --state DIR"
+            ) from exc
+
     def create(self, disk: Disk = DISK) -> None:
         """Make the directory, for its owner alone, and its name durable; one that stands already is left as it is.
 
@@ -67,9 +78,10 @@ class StateDir:
                 "move it away or give another place with --state DIR"
             ) from exc
         except OSError as exc:
+            remedy = "make its parent yours to write" if isinstance(exc, PermissionError) else remedy_for(exc)
             raise StateError(
                 f"{self.path}: cannot create the state directory: {exc.strerror}; "
-                "make its parent writable or give another place with --state DIR"
+                f"{remedy}, or give another place with --state DIR"
             ) from exc
         if not missing:
             # Who made it may have been killed before its name was durable (C11). Where we may not even ask, the parent

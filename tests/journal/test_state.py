@@ -54,3 +54,12 @@ def test_a_file_in_the_place_of_a_directory_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("mine")
     with pytest.raises(StateError, match=r"notes: a file stands .* --state DIR"):
         StateDir(tmp_path / "notes" / "jobs.batchrun").create()
+
+
+def test_a_place_that_cannot_be_looked_into_is_no_traceback(tmp_path: Path) -> None:
+    """Exit 73, as for one that cannot be made."""
+    for state in (StateDir(tmp_path / ("long" * 100)), StateDir(tmp_path / ("long" * 100) / "jobs.batchrun")):
+        with pytest.raises(StateError, match="--state DIR"):
+            state.is_begun()
+        with pytest.raises(StateError, match="--state DIR"):
+            state.create()
