@@ -39,7 +39,7 @@ def launch(config: RunConfig, teller: Teller) -> Ending:
     Raises:
         BatchrunError: before anything was sent, or because the state cannot be written any more.
     """
-    if config.jobs.is_dir():
+    if _is_directory(config.jobs):
         raise JobFileUnreadable(f"{config.jobs}: is a directory; name the job file in it")
     check_place(config.jobs, config.state)
     state = StateDir(config.state) if config.state is not None else StateDir.for_jobs(config.jobs)
@@ -64,9 +64,16 @@ def launch(config: RunConfig, teller: Teller) -> Ending:
         return send(config, jobs, journal, Told(ending, run, teller, stop))
 
 
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # where we may not look, whoever reads the file says so
+
+
 def _open(config: RunConfig, state: StateDir, run: str, stack: ExitStack) -> tuple[Journal, JobFile, Sorter, list[str]]:
     """Check the job file before a state is made, but look into a state that is there under its lock."""
-    journal = _journal(config, state, run, "") if state.checkpoint.exists() else None
+    journal = _journal(config, state, run, "") if state.is_begun() else None
     if journal is not None:
         stack.callback(journal.close)
     jobs, sorter, notices = _check(config, state, FinishedIndex() if journal is None else journal.finished)
