@@ -24,11 +24,10 @@ import httpx2
 from anyio.streams.tls import TLSAttribute, TLSStream
 
 from batchrun.errors import ConfigError
-from batchrun.providers.provider import ConnectionWatch
+from batchrun.providers.provider import LOOPBACK, ConnectionWatch
 
 # The watch of the attempt whose task makes the connection; connections are made inside the task that needs them.
 CONNECTION_WATCH: ContextVar[ConnectionWatch | None] = ContextVar("connection_watch", default=None)
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 PACER = "batchrun_pacer"  # the name under which a connection hands out its pacer
 GRID = 0.01  # seconds; without it a hundred streams make a hundred turns of the loop where ten would do
 KEEPALIVE_SECONDS = 60.0  # shorter than the idle limits of common proxies
