@@ -20,6 +20,9 @@ from batchrun.stream.sse import ProtocolError
 CHARACTERS_A_TOKEN = 4  # the provider's own rule of thumb for English; used only where it never told the number
 # A cut-off answer may end inside a tool's input; with any other stop reason that is a broken stream.
 CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded"})
+# What gateways write into a stream to keep it alive or to end it as they know it, and the flag that counts it.
+REMARKS = {b"": "empty_event", b"[DONE]": "done_marker"}
+LONGEST_REMARK = 16  # with white space around it; longer data is not looked through, for there is much of it
 
 
 class Kind(Enum):
@@ -122,8 +125,29 @@ class MessageFold:
             ProtocolError: not JSON, or an order that no sound stream has.
             StreamError: the provider gave up inside the stream.
         """
-        event = json_object(data)
         self.last_text = ""
+        if len(data) <= LONGEST_REMARK and (remark := REMARKS.get(data.strip())) is not None:
+            self._flag(remark)
+            return Kind.PING
+        return self._take(json_object(data))
+
+    def message(self) -> Message:
+        """The whole answer.
+
+        Raises:
+            Truncated: the stream ended without a stop reason.
+            ProtocolError: a tool's input is no JSON although the model says that it finished it.
+        """
+        if self._stop_reason is None:
+            raise Truncated("the stream ended without a stop reason")
+        if not self._stopped:
+            self._flag("no_message_stop")
+        content = [block.finished() for block in self._blocks]
+        if self._stop_reason not in CUT_OFF and any("partial_json" in block for block in content):
+            raise ProtocolError("the input of a tool is not JSON")
+        return message_of(self._head, content, self._stop_reason, self._usage, tuple(sorted(self._flags)))
+
+    def _take(self, event: dict[str, Any]) -> Kind:
         match event.get("type"):
             case "content_block_delta":
                 return self._delta(event)
@@ -146,22 +170,6 @@ class MessageFold:
             case _:
                 self._flag("unknown_event")
                 return Kind.META
-
-    def message(self) -> Message:
-        """The whole answer.
-
-        Raises:
-            Truncated: the stream ended without a stop reason.
-            ProtocolError: a tool's input is no JSON although the model says that it finished it.
-        """
-        if self._stop_reason is None:
-            raise Truncated("the stream ended without a stop reason")
-        if not self._stopped:
-            self._flag("no_message_stop")
-        content = [block.finished() for block in self._blocks]
-        if self._stop_reason not in CUT_OFF and any("partial_json" in block for block in content):
-            raise ProtocolError("the input of a tool is not JSON")
-        return message_of(self._head, content, self._stop_reason, self._usage, tuple(sorted(self._flags)))
 
     def _flag(self, name: str) -> None:
         self._flags[name] = self._flags.get(name, 0) + 1
