@@ -7,20 +7,25 @@ no credentials and costs no second for the SDK.
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
+import socket
 import sys
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from pathlib import Path
 
+from batchrun import __version__
 from batchrun.config import RunConfig
 from batchrun.ending import Ending, exit_code
-from batchrun.errors import BatchrunError, ConfigError, JobFileUnreadable
+from batchrun.errors import BatchrunError, ConfigError, JobFileUnreadable, JournalError, NoRunError
 from batchrun.item import timestamp
 from batchrun.jobs.reader import JobFile, Reading, check_jobs
 from batchrun.jobs.spool import check_place, spool
 from batchrun.journal.finished import FinishedIndex, Standing
 from batchrun.journal.reader import read_header
 from batchrun.journal.record import Header
+from batchrun.journal.runs import RunEnd, RunStart, read_runs, record_end, record_start
 from batchrun.journal.state import StateDir
 from batchrun.journal.writer import Journal
 from batchrun.outcome import Status
@@ -73,11 +78,13 @@ def launch(config: RunConfig, teller: Teller) -> Ending:
         seen = {str(status): sorter.finished[status] for status in Status}
         code = exit_code(seen, config.accept, set())
         ending = Ending(state, code, jobs.total, seen, dict.fromkeys(seen, 0), tuple(sorter.changed), is_simulated)
+        start = _start(config, jobs, run, simulated=is_simulated)
         if not jobs.pending_count:
+            _note_look(state, start, ending)
             return ending
         from batchrun.sending import Told, send  # noqa: PLC0415 - see above
 
-        return send(config, jobs, journal, Told(ending, run, teller, stop))
+        return send(config, jobs, journal, Told(ending, start, teller, stop))
 
 
 def _open(config: RunConfig, state: StateDir, run: str, stack: ExitStack) -> tuple[Journal, JobFile, Sorter]:
@@ -113,6 +120,37 @@ def _check(config: RunConfig, state: StateDir, index: FinishedIndex) -> tuple[Jo
         raise
     sorter.notice = laid.notice
     return jobs, sorter
+
+
+def _start(config: RunConfig, jobs: JobFile, run: str, *, simulated: bool) -> RunStart:
+    return RunStart(
+        run=run,
+        started=timestamp(),
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        version=__version__,
+        jobs=str(config.jobs.absolute()),
+        jobs_sha256=jobs.sha256,
+        args=sys.argv[1:],
+        total=jobs.total,
+        pending=jobs.pending_count,
+        model=", ".join(sorted(jobs.models)),
+        simulated=simulated,
+        cwd=str(Path.cwd()),
+    )
+
+
+def _note_look(state: StateDir, start: RunStart, ending: Ending) -> None:
+    """Leave a start and an end where the job file is not the one that the newest run had: else the report would go on
+    asking for a run that sees what is pending. Not otherwise, for cron may start us every five minutes, for years."""
+    # Nothing is lost with it: a disk that refuses is told by the next run that has something to write.
+    with suppress(JournalError, NoRunError):
+        runs = read_runs(state)
+        if runs and runs[-1].start.jobs_sha256 == start.jobs_sha256:
+            return
+        record_start(state, start)
+        counts = ending.now | {"changed": len(ending.changed)}
+        record_end(state, RunEnd(start.run, timestamp(), int(ending.exit_code), "nothing pending", counts, {}))
 
 
 def _mixed(state: StateDir, config: RunConfig) -> str:
