@@ -27,19 +27,14 @@ if TYPE_CHECKING:
 HEAD = ("mode", "seconds to", "n", "failed", "mean", "median", "p95", "p99", "CPU ms/request")
 
 
+@options.asking
 def modes(
     iterations: Annotated[int, typer.Option(min=1, help="Requests in each mode.")] = 100,
     concurrency: Annotated[int, typer.Option(min=1, help="How many at once.")] = 10,
     stream_ratio: Annotated[float, typer.Option(min=0, max=1, help="Share of streams in the mixed traffic.")] = 0.7,
     tokens: Annotated[int, typer.Option(min=1, help="Mean length of an answer.")] = 60,
     scenario: options.Scenario = "calm",
-    base_url: options.BaseUrl = None,
-    kind: options.Kind = "anthropic",
-    model: options.Model = None,
-    key_file: options.KeyFile = None,
-    key_env: options.KeyEnv = None,
-    budget: options.Budget = None,
-    usd_per_mtok: options.Price = None,
+    asked: options.Asked = options.EMBEDDED,
     json: options.Json = False,
 ) -> None:
     """Streaming against non-streaming, and a mix of both: first token, whole answer, CPU."""
@@ -48,7 +43,7 @@ def modes(
     from batchrun.bench.modes import ModesPlan, measure_modes
     from batchrun.cli.terminal import print_json
 
-    endpoint = options.endpoint_by(base_url, kind, model, (key_file, key_env), budget, usd_per_mtok)
+    endpoint = options.endpoint_by(asked)
     figures = measure_modes(endpoint, ModesPlan(iterations, concurrency, stream_ratio, tokens), scenario)
     if json:
         print_json({"schema": "batchrun.bench.modes/1", **asdict(figures)})
