@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from batchrun.settings import flag_of
+
 if TYPE_CHECKING:
     from batchrun.bench.endpoint import Endpoint
 
@@ -53,6 +55,10 @@ class Asked:
     budget: Budget = None
     usd_per_mtok: Price = None
 
+    def first(self, *names: str) -> str | None:
+        """The first of these options that was given, as it is written."""
+        return next((flag_of(name) for name in names if getattr(self, name) is not None), None)
+
 
 EMBEDDED = Asked()
 
@@ -86,16 +92,8 @@ def endpoint_by(asked: Asked) -> Endpoint:
     from batchrun.errors import UsageError
 
     if asked.base_url is None and asked.backend is None:
-        alone = {
-            "--budget": asked.budget,
-            "--usd-per-mtok": asked.usd_per_mtok,
-            "--kind": asked.kind,
-            "--key-file": asked.key_file,
-            "--key-env": asked.key_env,
-        }
-        named = [name for name, value in alone.items() if value is not None]
-        if named:
-            raise UsageError(f"{named[0]} needs --base-url; without one the embedded provider is asked, which is free")
+        if alone := asked.first("budget", "usd_per_mtok", "kind", "key_file", "key_env"):
+            raise UsageError(f"{alone} needs --base-url; without one the embedded provider is asked, which is free")
         return Endpoint() if asked.model is None else Endpoint(model=asked.model)
     who = asked.base_url or f"the backend {asked.backend}"
     if asked.budget is None or asked.usd_per_mtok is None:
@@ -135,17 +133,8 @@ def _by_name(asked: Asked, name: str) -> Endpoint:
     from batchrun.errors import UsageError
     from batchrun.jobs.job import DEFAULT_MODEL
 
-    told = {
-        "--base-url": asked.base_url,
-        "--kind": asked.kind,
-        "--key-file": asked.key_file,
-        "--key-env": asked.key_env,
-    }
-    beside = [option for option, value in told.items() if value is not None]
-    if beside:
-        raise UsageError(
-            f"{beside[0]} and --backend contradict each other: a backend says in its table how it is asked"
-        )
+    if beside := asked.first("base_url", "kind", "key_file", "key_env"):
+        raise UsageError(f"{beside} and --backend contradict each other: a backend says in its table how it is asked")
     found = resolve(Path("jobs.jsonl"), {"backend": name, "model": asked.model}).backends[name]
     model = found.provider.model or (DEFAULT_MODEL if found.provider.kind == "anthropic" else None)
     if model is None:

@@ -23,8 +23,8 @@ from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.providers.credential import given_key, require_safe, sendable, unanswered_without_key
 from batchrun.providers.failures import cause_of_status, kept_message, retry_after
 from batchrun.providers.provider import BackendConfig, ConnectionWatch, Request, Wire
-from batchrun.providers.reply import WIRE_ERRORS, HttpReply, broken, unanswered
-from batchrun.providers.transport import CONNECTION_WATCH, PacedTransport, proxy_for
+from batchrun.providers.reply import WIRE_ERRORS, HttpReply, broken, replying, unanswered
+from batchrun.providers.transport import CONNECTION_WATCH, PacedTransport, client_over, proxy_for
 
 NO_CREDENTIALS = (
     "no credentials for {base_url}; set ANTHROPIC_API_KEY, or for cron put the key into a file with mode 0600 and give "
@@ -47,8 +47,6 @@ class AnthropicProvider:
 
     def __init__(self, backend: BackendConfig, max_slots: int) -> None:
         transport = PacedTransport(keepalive=max_slots)
-        # follow_redirects off: the key would travel to another origin. trust_env off: netrc is not ours to read.
-        http_client = httpx2.AsyncClient(transport=transport, follow_redirects=False, trust_env=False, timeout=None)
         self._backend = backend
         key = _explicit_key(backend)
         self._client = anthropic.AsyncAnthropic(
@@ -57,7 +55,7 @@ class AnthropicProvider:
             base_url=backend.base_url,
             max_retries=0,
             timeout=None,
-            http_client=http_client,
+            http_client=client_over(transport),
         )
         if key is None and not backend.claudes_key:
             self._client.api_key = None
@@ -75,12 +73,8 @@ class AnthropicProvider:
 
     @asynccontextmanager
     async def open(self, request: Request, connect_timeout: float, watch: ConnectionWatch) -> AsyncIterator[HttpReply]:
-        reply = HttpReply(await self._send(request, connect_timeout, watch), self._secret)
-        try:
-            reply.require_known_type()
+        async with replying(await self._send(request, connect_timeout, watch), self._secret) as reply:
             yield reply
-        finally:
-            await reply.close()
 
     async def warm(self, connect_timeout: float) -> None:
         # A timeout around it all: the transport's own covers the connecting, not the wait for an answer.

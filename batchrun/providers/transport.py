@@ -239,6 +239,14 @@ class PacedTransport(httpx2.AsyncBaseTransport):
         await self._pool.aclose()
 
 
+def client_over(transport: PacedTransport, headers: httpx2.Headers | None = None) -> httpx2.AsyncClient:
+    """The HTTP client that every provider asks with. It times nothing: the attempt's clocks do."""
+    # follow_redirects off: the key would travel to another origin. trust_env off: netrc is not ours to read.
+    return httpx2.AsyncClient(
+        transport=transport, headers=headers, follow_redirects=False, trust_env=False, timeout=None
+    )
+
+
 def proxy_for(base_url: str) -> httpx2.Proxy | None:
     """The proxy that the environment (`HTTPS_PROXY`, `NO_PROXY`, ...) names for this URL; none can reach our loopback.
 
