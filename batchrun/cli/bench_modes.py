@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from batchrun.bench.modes import ModeFigures, ModesFigures
     from batchrun.bench.statistics import Statistics
 
-HEAD = ("mode", "seconds to", "n", "failed", "mean", "median", "p95", "p99", "CPU ms/request")
+HEAD = ("mode", "seconds to", "n", "succeeded", "failed", "mean", "median", "p95", "p99", "CPU ms/request")
 
 
 @options.asking
@@ -74,13 +74,15 @@ def print_modes(figures: ModesFigures, is_embedded: bool) -> None:
 def _rows(mode: ModeFigures) -> list[tuple[str, ...]]:
     return [
         (mode.mode, "first token", *_spread(mode.ttft, mode.ttft_applies), ""),
-        ("", "whole answer", *_spread(mode.total, True, mode.failed), milliseconds(mode.cpu_a_request)),
+        ("", "whole answer", *_spread(mode.total, True, mode), milliseconds(mode.cpu_a_request)),
     ]
 
 
-def _spread(figures: Statistics | None, applies: bool, failed: int | None = None) -> tuple[str, ...]:
+def _spread(figures: Statistics | None, applies: bool, counted: ModeFigures | None = None) -> tuple[str, ...]:
+    """`counted`: whose requests are counted in this row."""
     n = UNKNOWN if figures is None else str(figures.n)
-    counts = (n if applies else NOT_APPLICABLE, "" if failed is None else str(failed))
+    ends = ("", "") if counted is None else (str(counted.succeeded), str(counted.failed))
+    counts = (n if applies else NOT_APPLICABLE, *ends)
     if figures is None:
         return *counts, *(NOT_APPLICABLE if not applies else UNKNOWN for _ in range(4))
     return *counts, *(told(one, ".3f") for one in (figures.mean, figures.median, figures.p95, figures.p99))

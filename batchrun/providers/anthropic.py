@@ -162,7 +162,7 @@ class AnthropicProvider:
 def _headers(backend: BackendConfig, key: str | None) -> dict[str, str | anthropic.Omit]:
     """What goes out with each request beside the SDK's own; an `Omit` keeps back what the SDK would send."""
     headers: dict[str, str | anthropic.Omit] = {}
-    if not backend.claudes_key:
+    if backend.simulated or not backend.claudes_key:
         lines = os.environ.get(HEADERS_OF_THE_ENVIRONMENT, "").split("\n")
         headers |= {line.partition(":")[0].strip(): anthropic.omit for line in lines if ":" in line}
         headers["Authorization"] = anthropic.omit if key is None else f"Bearer {key}"

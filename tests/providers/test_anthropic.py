@@ -128,6 +128,7 @@ async def test_the_embedded_provider_never_gets_a_real_key(monkeypatch: pytest.M
     """A simulated night needs no key and leaks none."""
     monkeypatch.setenv("ANTHROPIC_API_KEY", CANARY)
     monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", CANARY)
+    monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", f"X-Pass: {CANARY}")
     received = await sent(Request(BODY), {"simulated": True, "claudes_key": True})
     assert CANARY not in str(received.headers)
 
