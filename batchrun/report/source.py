@@ -21,7 +21,7 @@ from batchrun.report.census import Census, Totals
 from batchrun.report.invocation import Place, reached, resume_command
 from batchrun.report.job_file import look_into
 from batchrun.report.lines import Lines
-from batchrun.report.night import Heard, Night, changed_items, choose, tell
+from batchrun.report.night import Heard, Night, asking, changed_items, choose, tell
 from batchrun.report.periods import read_periods
 from batchrun.report.plain import moment, stamp
 from batchrun.report.program import program_name
@@ -91,7 +91,7 @@ class Source:
         place = Place(here, jobs, None if is_beside else state, self.jobs.is_absolute(), program_name())
         if not self.runs:
             return resume_command([], "", jobs, place)
-        start = self.runs[-1].start
+        start = asking(self.runs)[-1].start
         return resume_command(start.args, start.cwd, start.jobs, place)
 
 

@@ -121,7 +121,7 @@ def test_a_job_file_that_a_start_has_looked_into_is_no_changed_one(tmp_path: Pat
     changed = json.loads(batchrun("report", "jobs.jsonl", "--json", cwd=tmp_path).stdout)
     assert (changed["job_file"]["changed"], changed["resume"]["command"] is None) == (True, False)
     for _ in range(2):
-        assert batchrun(*words, cwd=tmp_path).returncode == 0
+        assert batchrun("run", "jobs.jsonl", cwd=tmp_path).returncode == 0
     runs = [json.loads(line) for line in (tmp_path / "jobs.batchrun" / "runs.jsonl").read_bytes().splitlines()]
     assert [(line["event"], line.get("pending")) for line in runs] == [
         ("start", 3),
@@ -134,6 +134,9 @@ def test_a_job_file_that_a_start_has_looked_into_is_no_changed_one(tmp_path: Pat
     assert (after["job_file"]["changed"], after["resume"]["command"]) == (False, None)
     assert after["runs"] == before["runs"]
     assert after["headline"].startswith("2 of 2 items answered in ")
+    write_jobs(jobs, prompts(4))
+    more = json.loads(batchrun("report", "jobs.jsonl", "--json", cwd=tmp_path).stdout)
+    assert more["resume"]["command"].endswith("jobs.jsonl --simulate --scenario instant"), "as the run that asked"
 
 
 def test_a_run_that_could_not_start_is_no_run(tmp_path: Path) -> None:
