@@ -93,6 +93,8 @@ def retry_before(runs: Sequence[Run], retry: frozenset[str], size: int) -> int:
     stopped, whose own answers are not asked again. Who asks for the same after a run that ended asks for all of it."""
     before = size
     for run in reversed(runs):
+        if not run.start.pending:
+            continue  # it only looked
         is_over = run.end is not None and run.end.exit_code in OVER
         if is_over or not retry or frozenset(run.start.retry) != retry:
             break

@@ -21,7 +21,7 @@ from batchrun.report.census import Census, Totals
 from batchrun.report.invocation import Place, reached, resume_command
 from batchrun.report.job_file import look_into
 from batchrun.report.lines import Lines
-from batchrun.report.night import Heard, Night, changed_items, choose, tell
+from batchrun.report.night import Heard, Night, asking, changed_items, choose, tell
 from batchrun.report.periods import read_periods
 from batchrun.report.plain import moment, stamp
 from batchrun.report.program import program_name
@@ -92,13 +92,16 @@ class Source:
         place = Place(here, jobs, None if is_beside else state, self.jobs.is_absolute(), program_name())
         if not self.runs:
             return resume_command([], "", jobs, place)
-        start = self.runs[-1].start
-        return resume_command(start.args, start.cwd, start.jobs, place, is_over=_is_over(self.runs[-1]))
+        newest = asking(self.runs)[-1]
+        start = newest.start
+        return resume_command(start.args, start.cwd, start.jobs, place, is_over=_is_over(newest))
 
     @property
     def unfinished_retry(self) -> str:
         """What the newest run was asking again on purpose when it was stopped, as it was asked for; "" for nothing."""
-        return "" if not self.runs or _is_over(self.runs[-1]) else ",".join(self.runs[-1].start.retry)
+        if not self.runs or _is_over(asking(self.runs)[-1]):
+            return ""
+        return ",".join(asking(self.runs)[-1].start.retry)
 
 
 def _is_over(run: Run) -> bool:
