@@ -243,7 +243,7 @@ class Engine:
     def _weigh(self, item: Item, lane: Lane, result: Message | Failure, sent_at: float) -> Verdict | None:
         """What follows from a failed attempt, for everybody at once and for the item; None for an answer."""
         if isinstance(result, Message):
-            lane.answered()
+            lane.answered(result)
             return None
         now = self._loop.time()
         strikes = lane.failed(result, item.job.id, now)

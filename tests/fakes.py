@@ -25,7 +25,7 @@ from batchrun.jobs.reader import JobFile, check_jobs
 from batchrun.journal.control import Control
 from batchrun.lane import Lane
 from batchrun.outcome import Outcome
-from batchrun.providers.provider import ConnectionWatch, Request, Wire
+from batchrun.providers.provider import ConnectionWatch, HearsQuotas, Request, Wire
 from batchrun.purse import Purse
 from batchrun.retry import RetryPolicy
 from batchrun.spent import Charge
@@ -101,6 +101,9 @@ class ScriptedProvider:
 
     async def warm(self, connect_timeout: float) -> None:
         self.warmed += 1
+
+    def listen(self, heard: HearsQuotas) -> None:
+        self.heard = heard
 
     def kept(self, text: str) -> str:
         return text

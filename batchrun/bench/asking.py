@@ -13,7 +13,7 @@ from batchrun.bench.sample import Sample
 from batchrun.failure import AttemptFailed, Failure
 from batchrun.providers.anthropic import AnthropicProvider
 from batchrun.providers.openai_chat import OpenAIChatProvider
-from batchrun.providers.provider import ConnectionWatch, Provider, Reply, Request
+from batchrun.providers.provider import ConnectionWatch, HearsQuotas, Provider, Reply, Request
 from batchrun.purse import billed_tokens
 from batchrun.stream.attempt import attempt
 from batchrun.stream.clocks import ClockLimits
@@ -54,6 +54,9 @@ class Observed:
         async with self._provider.open(request, connect_timeout, _CountingWatch(watch, self)) as reply:
             self.first_byte = self.age
             yield reply
+
+    def listen(self, heard: HearsQuotas) -> None:
+        self._provider.listen(heard)
 
     async def warm(self, connect_timeout: float) -> None:
         await self._provider.warm(connect_timeout)
