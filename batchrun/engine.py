@@ -104,7 +104,8 @@ class Engine:
         self._draining = asyncio.Event()
         self._is_worked_off = False
         self._backing_off = 0
-        self._attempts = Attempts(terms.manner, Hands(self._start_delivery, self._rescue, self._waste))
+        self._rescued: list[Outcome] = []  # of items that were cut off with an answer in hand
+        self._attempts = Attempts(terms.manner, Hands(self._start_delivery, self._rescued.append, self._waste))
         self._load: Load | None = None
         self._tokens_seen = 0
         self._tok_s = 0.0
@@ -160,10 +161,13 @@ class Engine:
         except TimeoutError:
             log.info("stopped with items in flight; they stay pending")
         self._is_worked_off = True
+        for outcome in self._rescued:
+            self._group.create_task(self._commit(outcome))
 
     def _arm_stop(self, cutoff: asyncio.Timeout) -> None:
         def drain() -> None:
             self._draining.set()
+            self._attempts.hurry()
             for lane in self._lanes.values():
                 lane.gate.close()
             self._around.on_drain(sum(lane.gate.in_flight for lane in self._lanes.values()))
@@ -271,9 +275,6 @@ class Engine:
 
     def _start_delivery(self, run: Coroutine[Any, Any, None]) -> None:
         self._items.create_task(run)
-
-    def _rescue(self, outcome: Outcome) -> None:
-        self._group.create_task(self._commit(outcome))
 
     def _waste(self, tokens: int) -> None:
         self._tally.wasted_tokens += tokens

@@ -65,13 +65,13 @@ def send(config: RunConfig, jobs: JobFile, journal: Journal, told: Told) -> Endi
         stack.enter_context(_logging(config.log))
         providers = _providers(config, jobs, stack)
         start = _start(config, jobs, told.run)
-        told.teller.begin(_about(config, jobs, told.before, providers))
+        sending = _Sending(config, jobs, journal, providers, told, start)
+        told.teller.begin(_about(config, jobs, told.before, providers) + sending.takers)
         forget_control(state)
         record_start(state, start)
         warning = remember(state)
         if warning:
             told.teller.say(warning)
-        sending = _Sending(config, jobs, journal, providers, told, start)
         try:
             done = asyncio.run(sending.work())
         except BatchrunError as exc:
@@ -104,6 +104,11 @@ class _Sending:
         self._sink = build_sink(config.sinks)
         self._tally: Tally | None = None
         self.reason: str | None = None
+
+    @property
+    def takers(self) -> str:
+        """Who takes the answers besides, as the end of a sentence."""
+        return "" if self._sink is None else f" and to {self._sink.name}"
 
     def run_end(self, code: ExitCode, reason: str, now: dict[str, int]) -> RunEnd:
         """The last line of this run in runs.jsonl."""
@@ -142,7 +147,7 @@ class _Sending:
     def _end(self, engine: Engine, tally: Tally, cpu: float) -> Ending:
         stop, finished = self._told.stop, tally.finished
         codes, self.reason = stop.codes, stop.reason
-        if sum(finished.values()) == tally.total:
+        if sum(finished.values()) == tally.total and not tally.undelivered:
             # Everything came home in the drain: nothing is left that could be resumed.
             codes, self.reason = codes - {ExitCode.STOPPED_EARLY}, None
         for (backend, model), message in engine.shelved.items():
@@ -158,6 +163,8 @@ class _Sending:
             finished=finished,
             now={str(status): tally.now[status] for status in Status},
             reason=self.reason if stop.reason else None,
+            undelivered=tally.undelivered,
+            sink_error=tally.sink_error,
             overhead=max(0.0, 1 - engine.accounts_cpu / cpu) if cpu > 0 else None,
         )
 

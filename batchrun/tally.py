@@ -54,6 +54,8 @@ class Tally:
     tokens: int = 0
     wasted_tokens: int = 0
     again: int = 0  # finished now, as failed, but asked again by the next run
+    undelivered: int = 0  # those of them whose answer is kept, for the next run to deliver
+    sink_error: str = ""  # why the last of those was not taken
     last_failure: str = ""
     last_error: dict[str, Any] | None = None
     last_finish: float = 0.0
@@ -75,6 +77,9 @@ class Tally:
     def finish(self, outcome: Outcome, when: float) -> None:
         self.now[outcome.status] += 1
         self.again += not outcome.final
+        if outcome.is_kept:
+            self.undelivered += 1
+            self.sink_error = str((outcome.error or {}).get("message"))
         self.tokens += outcome.measure.tokens
         self.last_finish = when
         self._recent.append(when)

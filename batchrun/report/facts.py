@@ -141,7 +141,9 @@ def _kind(kind: Kind) -> dict[str, Any]:
 
 def _early(summary: Summary) -> dict[str, Any] | None:
     early = summary.early
-    return None if early is None else asdict(early) | {"mean": _round(early.mean)}
+    if early is None:
+        return None
+    return asdict(early) | {"mean": _round(early.mean), "saved_of_mean": _round(early.saved_of_mean)}
 
 
 def _spread(figures: Spread | None) -> dict[str, Any] | None:

@@ -48,6 +48,14 @@ def next_step(command: str, at: Position) -> Resume:
         told = f"; {counted(wanting, 'item')} without a full answer will not be asked again" if wanting else ""
         return Resume(None, f"nothing is left to ask{told}")
     left = [f"{count(pending)} pending"] if pending else []
-    left += [f"{count(totals.again)} of the failed to be asked again"] if totals.again else []
+    left += [again_words(totals)] if totals.again else []
     first = [advice for code, advice in FIRST_DO.items() if code == at.exit_code]
     return Resume(command, "; ".join([" and ".join(left), *([CHANGED] if at.is_changed else []), *first]))
+
+
+def again_words(totals: Totals, of: str = " of the failed") -> str:
+    """What the next run does with those of the failed that it takes up again."""
+    asked = totals.again - totals.kept
+    parts = [f"{count(asked)}{of} to be asked again"] if asked else []
+    parts += [f"{counted(totals.kept, 'kept answer')} to be delivered, not asked again"] if totals.kept else []
+    return " and ".join(parts)

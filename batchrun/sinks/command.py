@@ -121,9 +121,14 @@ def _environment(item: SinkItem) -> dict[str, str]:
 
 def _tell(status: int) -> str:
     if status < 0:
-        return f"was ended by {signal.Signals(-status).name}"
+        return f"was ended by {_signal_name(-status)}"
     hint = " (no such command)" if status == SHELL_KNOWS_NO_SUCH else ""
     return f"exit status {status}{hint}"
+
+
+def _signal_name(number: int) -> str:
+    # The real-time ones between the first and the last have none.
+    return next((each.name for each in signal.Signals if each == number), f"signal {number}")
 
 
 def _last_words(said: IO[bytes]) -> str:

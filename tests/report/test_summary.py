@@ -172,6 +172,7 @@ def test_figures_of_the_json_are_those_of_the_night() -> None:
         "refused": 0,
         "failed": 1,
         "again": 1,
+        "kept": 0,
         "pending": 0,
         "gone": 0,
     }
