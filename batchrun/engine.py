@@ -248,6 +248,8 @@ class Engine:
             lane.gate.hold(verdict.hold)
         if verdict.action is Action.SHELVE:
             self._shelve(lane.name, item.job.model, result, verdict)
+        if verdict.stops_run:
+            self._stop.drain(f"{result.cause}: {result.message}", verdict.exit_code)
         return verdict
 
     async def _settle(self, item: Item, ended: Ended, verdict: Verdict | None) -> bool:
@@ -261,8 +263,6 @@ class Engine:
             return not await self._back_off(verdict.delay)
         if verdict.action is Action.FAIL:
             await self._finish(item.failed(result, measure, now, final=verdict.final, answer=ended.undelivered))
-        if verdict.stops_run:
-            self._stop.drain(f"{result.cause}: {result.message}", verdict.exit_code)
         return True
 
     async def _finish(self, outcome: Outcome) -> None:

@@ -58,8 +58,10 @@ class Delivery:
         began = self._now()
         self._answer = answer
         self._decide()
-        await self._is_over.wait()
-        self._lag = self._now() - began
+        try:
+            await self._is_over.wait()
+        finally:
+            self._lag = self._now() - began
         if self._failure is not None:
             raise self._failure
         if not self.is_delivered:
