@@ -24,6 +24,7 @@ from batchrun.journal.record import Header
 from batchrun.journal.state import StateDir
 from batchrun.journal.writer import Journal
 from batchrun.outcome import Status
+from batchrun.sinks.chain import build_sink
 from batchrun.stop import StopSwitch, signals_to
 from batchrun.stream.stop_rule import BadStopWhen, parse_stop_when
 from batchrun.teller import Teller
@@ -76,9 +77,10 @@ def launch(config: RunConfig, teller: Teller) -> Ending:
         ending = Ending(state, code, jobs.total, seen, dict.fromkeys(seen, 0), tuple(sorter.changed), is_simulated)
         if not jobs.pending_count:
             return ending
+        sink = build_sink(config.sinks)  # what is wrong with it is told before anything has begun
         from batchrun.sending import Told, send  # noqa: PLC0415 - see above
 
-        return send(config, jobs, journal, Told(ending, run, teller, stop))
+        return send(config, jobs, journal, Told(ending, run, teller, stop, sink))
 
 
 def _open(config: RunConfig, state: StateDir, run: str, stack: ExitStack) -> tuple[Journal, JobFile, Sorter]:

@@ -36,7 +36,7 @@ from batchrun.outcome import Status
 from batchrun.providers.open import open_provider
 from batchrun.providers.provider import Provider
 from batchrun.simulator.process import start_simulator
-from batchrun.sinks.chain import build_sink
+from batchrun.sinks.sink import Sink
 from batchrun.stop import StopSwitch
 from batchrun.stream.stop_rule import parse_stop_when
 from batchrun.tally import Tally, View
@@ -46,12 +46,14 @@ from batchrun.teller import Teller
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is known before the first request: how things stood, the run's name, who listens, and what may stop it."""
+    """What is known before the first request: how things stood, the run's name, who listens, what may stop it, and who
+    takes the answers."""
 
     before: Ending
     run: str
     teller: Teller
     stop: StopSwitch
+    sink: Sink | None = None
 
 
 def send(config: RunConfig, jobs: JobFile, journal: Journal, told: Told) -> Ending:
@@ -65,13 +67,13 @@ def send(config: RunConfig, jobs: JobFile, journal: Journal, told: Told) -> Endi
         stack.enter_context(_logging(config.log))
         providers = _providers(config, jobs, stack)
         start = _start(config, jobs, told.run)
-        sending = _Sending(config, jobs, journal, providers, told, start)
-        told.teller.begin(_about(config, jobs, told.before, providers) + sending.takers)
+        told.teller.begin(_about(config, jobs, told.before, providers) + _takers(told.sink))
         forget_control(state)
         record_start(state, start)
         warning = remember(state)
         if warning:
             told.teller.say(warning)
+        sending = _Sending(config, jobs, journal, providers, told, start)
         try:
             done = asyncio.run(sending.work())
         except BatchrunError as exc:
@@ -101,14 +103,9 @@ class _Sending:
         self._providers = providers
         self._told = told
         self._start = start
-        self._sink = build_sink(config.sinks)
+        self._sink = told.sink
         self._tally: Tally | None = None
         self.reason: str | None = None
-
-    @property
-    def takers(self) -> str:
-        """Who takes the answers besides, as the end of a sentence."""
-        return "" if self._sink is None else f" and to {self._sink.name}"
 
     def run_end(self, code: ExitCode, reason: str, now: dict[str, int]) -> RunEnd:
         """The last line of this run in runs.jsonl."""
@@ -270,6 +267,10 @@ def _about(config: RunConfig, jobs: JobFile, ending: Ending, providers: Mapping[
     asked = "the embedded provider" if config.simulate else real
     pending = f"{jobs.pending_count:,} of {jobs.total:,} items pending"
     return f"{pending}; model {_models(jobs)}; asking {asked}; answers go to {ending.state.results}"
+
+
+def _takers(sink: Sink | None) -> str:
+    return "" if sink is None else f" and to {sink.name}"
 
 
 def _models(jobs: JobFile) -> str:
