@@ -81,6 +81,11 @@ class Attempts:
         """Pieces that have come so far of what is still coming; about a token each."""
         return sum(meter.chunks for meter in self._meters)
 
+    @property
+    def with_sinks(self) -> int:
+        """Answers that are whole, and that the sinks have not taken yet."""
+        return sum(delivery.is_waiting for delivery in self._deliveries)
+
     def resize(self, buffer: int) -> None:
         """From now on a pipe holds so many pieces; those in use take it at once."""
         if buffer != self._buffer and not self._is_hurried:

@@ -137,6 +137,7 @@ class Engine:
             pending=tally.total - sum(tally.finished.values()),
             in_flight=sum(lane.gate.in_flight for lane in self._lanes.values()),
             backing_off=self._backing_off,
+            with_sinks=self._attempts.with_sinks,
             retries=tally.retried.total(),
             retried=dict(tally.retried),
             wasted_tokens=tally.wasted_tokens,

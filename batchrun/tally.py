@@ -19,7 +19,7 @@ RATE_WINDOW = 300.0  # seconds of finished items behind the ETA: long enough to 
 @dataclass(frozen=True, slots=True)
 class View:
     """One look at a run. `gates` maps a backend to slots, in_flight, waiting, limited_by and reason; `eta_s` is None
-    while nothing can be said."""
+    while nothing can be said. Of those in flight `with_sinks` have their answer and wait for the sinks to take it."""
 
     elapsed: float
     total: int
@@ -27,6 +27,7 @@ class View:
     pending: int
     in_flight: int
     backing_off: int
+    with_sinks: int
     retries: int
     retried: dict[str, int]
     wasted_tokens: int

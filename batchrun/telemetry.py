@@ -73,6 +73,7 @@ def telemetry_line(run: str, view: View, load: Load, lag_ms: float) -> dict[str,
         "retries": view.retries,
         "retried": view.retried,
         "wasted_tokens": view.wasted_tokens,
+        "with_sinks": view.with_sinks,
         "gates": view.gates,
     }
 
@@ -89,6 +90,7 @@ def snapshot(view: View, facts: dict[str, Any], ended: dict[str, Any] | None = N
         "pending": view.pending,
         "in_flight": view.in_flight,
         "backing_off": view.backing_off,
+        "with_sinks": view.with_sinks,
         "again": view.again,
         "retries": view.retries,
         "gates": view.gates,

@@ -71,6 +71,7 @@ def test_a_slow_sink_holds_the_slots_and_loses_nothing(tmp_path: Path) -> None:
     assert run_virtual(run()) == pytest.approx(30, abs=0.1)
     assert sorted(item.id for item in sink.delivered) == sorted(outcome.id for outcome in stage.store.outcomes)
     assert {outcome.measure.held_up for outcome in stage.store.outcomes} == {9.0}
+    assert {view.with_sinks for view in stage.views[1:4]} == {4}
 
 
 def test_an_answer_that_no_sink_took_fails_with_its_text(tmp_path: Path) -> None:

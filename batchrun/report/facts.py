@@ -84,6 +84,7 @@ def status_facts(standing: Standing) -> dict[str, Any]:
         "counted_at": standing.counted_at,
         "in_flight": live.in_flight if live else 0,
         "backing_off": live.backing_off if live else 0,
+        "with_sinks": live.with_sinks if live else 0,
         "retries": live.retries if live else None,
         "gates": {name: asdict(gate) for name, gate in live.gates.items()} if live else {},
         "cpu": live.cpu if live else None,

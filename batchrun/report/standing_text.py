@@ -96,7 +96,8 @@ def _in_flight(live: Live | None) -> str:
     if live is None or not (live.in_flight or live.backing_off):
         return ""
     waiting = f", {count(live.backing_off)} waiting to be asked again" if live.backing_off else ""
-    return f"; of these {count(live.in_flight)} in flight{waiting}"
+    sinks = f" ({count(live.with_sinks)} waiting for the sinks)" if live.with_sinks else ""
+    return f"; of these {count(live.in_flight)} in flight{sinks}{waiting}"
 
 
 def _live_rows(standing: Standing, zone: tzinfo | None) -> list[Row]:

@@ -45,6 +45,11 @@ class Delivery:
         return PipeFigures() if self.pipe is None else self.pipe.figures
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether the answer is whole, and the sinks alone are waited for."""
+        return self._answer is not None and not self._is_over.is_set()
+
+    @property
     def held_up(self) -> float:
         """Seconds for which the sinks alone kept the attempt: the reader's waits, and their lag behind its end."""
         return self.figures.waited + self._lag
