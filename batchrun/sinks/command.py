@@ -38,7 +38,7 @@ class CommandSink:
 
     def __init__(self, command: str, parallel: int | None = None, time_limit: float | None = TIME_LIMIT) -> None:
         if not command.strip():
-            raise ConfigError("--each is empty; give a shell command, such as 'cat > \"$BATCHRUN_ID.md\"'")
+            raise ConfigError("--each is empty; give a shell command, such as 'cat >> answers.txt'")
         if parallel is not None and parallel < 1:
             raise ConfigError(f"--each cannot run {parallel} commands at once; give 1 or more")
         self.name = f"--each {command!r}"
