@@ -37,6 +37,7 @@ from batchrun.journal.runs import RunEnd, RunStart, read_runs, record_end, recor
 from batchrun.journal.state import StateDir
 from batchrun.journal.writer import Journal
 from batchrun.outcome import Status
+from batchrun.sinks.chain import build_sink
 from batchrun.sorter import Changed, Sorter, Wishes, retry_before
 from batchrun.stop import StopSwitch, signals_to
 from batchrun.stream.stop_rule import BadStopWhen, parse_stop_when
@@ -71,9 +72,10 @@ def launch(config: RunConfig, teller: Teller) -> Ending:
         if not jobs.pending_count:
             _note_look(state, start, ending)
             return ending
+        sink = build_sink(config.sinks)  # what is wrong with it is told before anything has begun
         from batchrun.sending import Told, send  # noqa: PLC0415 - see above
 
-        return send(config, jobs, journal, Told(ending, start, teller, stop))
+        return send(config, jobs, journal, Told(ending, start, teller, stop, sink))
 
 
 def _is_directory(path: Path) -> bool:
