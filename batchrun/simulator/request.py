@@ -29,6 +29,12 @@ def prompt_of(body: dict[str, Any]) -> str:
     return ""
 
 
+def turns_given(body: dict[str, Any]) -> int:
+    """How many parts of the answer to the last user message the request holds already: what was paused is sent back."""
+    roles = [message.get("role") for message in body.get("messages") or ()]
+    return roles[::-1].index("user") if "user" in roles else 0
+
+
 def input_tokens(body: dict[str, Any]) -> int:
     """What the messages and tools would count as, without the system prompt."""
     asked = orjson.dumps([body.get("messages"), body.get("tools")])
