@@ -12,7 +12,7 @@ from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.providers.provider import Provider, Reply, Request
 from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.folds import DOCUMENTS, FOLDS, Fold
-from batchrun.stream.message import Kind, Message, StreamError, Truncated
+from batchrun.stream.message import Kind, MalformedData, Message, StreamError, Truncated
 from batchrun.stream.meter import Meter
 from batchrun.stream.pipe import Pipe, SinkFailed
 from batchrun.stream.sse import ProtocolError, ServerSentEvent, SSEDecoder
@@ -58,8 +58,9 @@ async def _ask(provider: Provider, request: Request, limits: ClockLimits, readin
                 # It has been paid for whole: there is nothing left that a rule could save.
                 return DOCUMENTS[provider.wire](await _read_document(reply, watch))
             await reading.run(reply, watch)
-    except AttemptFailed:
-        # With its stop reason the answer is whole, and paid: whatever the wire does then is no reason to pay again.
+    except (AttemptFailed, StreamError, MalformedData):
+        # With its stop reason the answer is whole, and paid: whatever comes or does not come then is no reason to pay
+        # again. Content would be one: it would say that what was taken for the end was none.
         if not reading.is_over:
             raise
     return reading.message()

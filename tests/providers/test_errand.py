@@ -1,4 +1,4 @@
-"""F28: a kept connection that ends just as it is used again costs no attempt, and beyond that nothing is asked twice."""
+"""F28: a kept connection that ends just as it is used again costs no attempt, and nothing else is asked twice."""
 
 from __future__ import annotations
 

@@ -41,6 +41,7 @@ from tests.providers.fakes import (
     ProviderThatTurnsAway,
 )
 from tests.providers.scripted_server import ScriptedServer, playing
+from tests.stream.events import error, on_the_wire, text
 from tests.virtual_time import START, in_virtual_time, run_virtual
 
 # Short, for the real provider lives in real time; in the same order of length as the defaults.
@@ -100,6 +101,18 @@ STORIES: dict[str, tuple[Story, Answered | Failed]] = {
     "falls silent after the stop reason": (
         lambda: ProviderThatEndsAfterTheStopReason(End.SILENCE),
         Answered("Hello there", ("no_message_stop",)),
+    ),
+    "gives up after the stop reason": (
+        lambda: ProviderThatEndsAfterTheStopReason(on_the_wire(error("overloaded_error"))),
+        Answered("Hello there", ("no_message_stop",)),
+    ),
+    "sends garbage after the stop reason": (
+        lambda: ProviderThatEndsAfterTheStopReason(b'event: message_stop\ndata: {"type": oops}\n\n'),
+        Answered("Hello there", ("no_message_stop",)),
+    ),
+    "goes on after the stop reason": (
+        lambda: ProviderThatEndsAfterTheStopReason(on_the_wire({"type": "message_stop"}, text("more"))),
+        Failed(Cause.PROTOCOL, 3),
     ),
     "never answers": (ProviderThatNeverAnswers, Failed(Cause.FIRST_BYTE)),
     "stalls after headers": (ProviderThatStallsAfterHeaders, Failed(Cause.FIRST_BYTE)),
