@@ -14,6 +14,7 @@ from typing import Any
 
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.item import Item
+from batchrun.jobs.job import Job
 from batchrun.lane import Lane
 from batchrun.outcome import Measure, Outcome
 from batchrun.providers.provider import Request
@@ -112,15 +113,21 @@ class Attempts:
         job = item.job
         stream = self._manner.stream if job.stream is None else job.stream
         limits = lane.clocks.after_idle_retries(item.idle_retries) if stream else lane.clocks.for_document()
-        stop_when = self._manner.stop_when if job.stop_when is None else parse_stop_when(job.stop_when)
-        listeners = Listeners(
-            None if delivery is None else delivery.pipe, None if stop_when is None else StopRule(stop_when)
-        )
+        message = None
         try:
-            return await attempt(lane.provider, Request(job.body, stream), limits, meter, listeners)
+            while message is None:  # a model that pauses is asked to go on
+                request, listeners = Request(item.turns.request(job.body), stream), self._listeners(job, delivery)
+                message = item.turns.take(await attempt(lane.provider, request, limits, meter, listeners))
+            return message
         except asyncio.CancelledError:
             self._hands.waste(meter.chunks)  # about a token each; the provider never told
             raise
+
+    def _listeners(self, job: Job, delivery: Delivery | None) -> Listeners:
+        stop_when = self._manner.stop_when if job.stop_when is None else parse_stop_when(job.stop_when)
+        return Listeners(
+            None if delivery is None else delivery.pipe, None if stop_when is None else StopRule(stop_when)
+        )
 
     async def _deliver(self, item: Item, lane: Lane, meter: Meter, sink: Sink) -> Ended:
         """The same with the sinks beside it; it ends when they have all of the answer."""

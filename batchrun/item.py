@@ -17,6 +17,7 @@ from batchrun.outcome import Measure, Outcome, Status
 from batchrun.retry import RULES
 from batchrun.stream.message import Message
 from batchrun.stream.stop_rule import STOP_RULE
+from batchrun.stream.turns import Turns
 
 STATUS_OF_STOP_REASON = {
     "max_tokens": Status.INCOMPLETE,
@@ -50,6 +51,7 @@ class Item:
         self.wasted_tokens = 0
         self.retried: Counter[str] = Counter()
         self.kept = kept
+        self.turns = Turns()
         self._began = began
         self._started = timestamp()
 
@@ -102,7 +104,7 @@ class Item:
             measure=measure,
             attempts=self.attempts,
             elapsed=now - self._began,
-            wasted_tokens=self.wasted_tokens,
+            wasted_tokens=self.wasted_tokens + (0 if answer else self.turns.said_tokens),
             backend=self.job.backend,
             request=self.job.request,
             started=self._started,

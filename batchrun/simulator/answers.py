@@ -15,6 +15,7 @@ import orjson
 from batchrun.simulator.directives import Directives, directives_in, without_directives
 from batchrun.simulator.prose import pieces, sentences
 from batchrun.simulator.request import (
+    SERVER_TOOL,
     has_cached_system,
     input_tokens,
     prompt_of,
@@ -23,7 +24,6 @@ from batchrun.simulator.request import (
     turns_given,
 )
 
-SERVER_TOOL = "server_tool_use"
 _SHORTEST, _LONGEST = 40, 300
 _QUOTED_WORDS, _QUOTED_CHARS = 8, 60
 _REFUSAL_TOKENS = 8

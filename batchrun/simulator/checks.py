@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from batchrun.simulator.answers import SERVER_TOOL
 from batchrun.simulator.api_error import ApiError
 from batchrun.simulator.models import is_known_model
+from batchrun.simulator.request import server_tools_in
 
 # From this version on the sampling parameters are gone.
 _WITHOUT_SAMPLING = "2026-10-21"
@@ -88,8 +88,7 @@ def _is_prefilled(body: dict[str, Any]) -> bool:
     last, generation = body["messages"][-1], _GENERATION.search(body["model"])
     if last["role"] != "assistant" or generation is None or int(generation[1]) < _FIRST_WITHOUT_PREFILL:
         return False
-    blocks = last["content"] if isinstance(last["content"], list) else []
-    return not any(isinstance(block, dict) and block.get("type") == SERVER_TOOL for block in blocks)
+    return not server_tools_in(last)
 
 
 def check_model(model: str) -> ApiError | None:
