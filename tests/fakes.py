@@ -24,7 +24,7 @@ from batchrun.jobs.reader import JobFile, check_jobs
 from batchrun.journal.control import Control
 from batchrun.lane import Lane
 from batchrun.outcome import Outcome
-from batchrun.providers.provider import ConnectionWatch, Request, Wire
+from batchrun.providers.provider import ConnectionWatch, Provider, Request, Wire
 from batchrun.retry import RetryPolicy
 from batchrun.stop import StopSwitch
 from batchrun.stream.clocks import ClockLimits
@@ -176,6 +176,8 @@ class Stage:
         self.stop = StopSwitch()
         self.views: list[View] = []
         self.control: Control | None = None
+        self.clocks = ClockLimits()
+        self.answering: Provider = self.provider
         self._bounds = bounds
         self._terms = replace(TERMS, **terms)
         self.engine: Engine | None = None
@@ -191,7 +193,7 @@ class Stage:
             lambda: 0.5,
             lambda: self.control,
         )
-        lanes = {"claude": Lane.open("claude", self.provider, self._bounds, ClockLimits(), now)}
+        lanes = {name: Lane.open(name, self.answering, self._bounds, self.clocks, now) for name in self.jobs.pending}
         self.engine = Engine(self._terms, self.jobs, self.store, lanes, tally, around)
         return self.engine
 
