@@ -11,6 +11,7 @@ import logging
 import random
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from batchrun.attempts import Attempts, Ended, Hands, Manner
@@ -25,6 +26,7 @@ from batchrun.journal.control import EVERY_GATE, Control
 from batchrun.lane import UNTUNED, Lane
 from batchrun.outcome import Outcome
 from batchrun.retry import Action, RetryPolicy, Verdict, judge
+from batchrun.slumber import Slumber
 from batchrun.stop import StopSwitch
 from batchrun.stream.message import Message
 from batchrun.stream.meter import Account, charged
@@ -76,6 +78,7 @@ class Surroundings:
     chance: Callable[[], float] = random.random
     control: Callable[[], Control | None] = lambda: None
     on_drain: Callable[[int], None] = lambda in_flight: None
+    wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
 class Engine:
@@ -105,6 +108,7 @@ class Engine:
         self._is_worked_off = False
         self._backing_off = 0
         self._attempts = Attempts(terms.manner, Hands(self._start_delivery, self._rescue, self._waste))
+        self._slumber = Slumber(around.wall_clock().timestamp(), self._loop.time())
         self._load: Load | None = None
         self._tokens_seen = 0
         self._tok_s = 0.0
@@ -317,7 +321,16 @@ class Engine:
             wait = self._terms.period if left <= 0 else min(self._terms.period, left)
             due = self._loop.time() + wait
             await asyncio.sleep(wait)
+            await self._wake_up(due)
             self._take_period(lag_ms=(self._loop.time() - due) * 1000)
+
+    async def _wake_up(self, due: float) -> None:
+        """After a sleep of the machine nobody knows which connections still have another end: make new ones."""
+        slept = self._slumber.look(self._around.wall_clock().timestamp(), self._loop.time(), due)
+        if slept:
+            log.warning("the machine slept for about %.0f s: all connections are made anew", slept)
+            for lane in self._lanes.values():
+                await lane.provider.drop()
 
     def _take_period(self, lag_ms: float) -> None:
         self._load = self._around.sampler.sample()

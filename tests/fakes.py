@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,7 @@ class ScriptedProvider:
         self.open_now = 0
         self.most_open = 0
         self.warmed = 0
+        self.dropped = 0
         self.closing_seconds = 0.0
 
     @asynccontextmanager
@@ -98,6 +100,9 @@ class ScriptedProvider:
 
     async def warm(self, connect_timeout: float) -> None:
         self.warmed += 1
+
+    async def drop(self) -> None:
+        self.dropped += 1
 
     def kept(self, text: str) -> str:
         return text
@@ -177,6 +182,7 @@ class Stage:
         self.views: list[View] = []
         self.control: Control | None = None
         self.clocks = ClockLimits()
+        self.slept = timedelta()
         self.answering: Provider = self.provider
         self._bounds = bounds
         self._terms = replace(TERMS, **terms)
@@ -192,6 +198,7 @@ class Stage:
             lambda view, load, lag: self.views.append(view),
             lambda: 0.5,
             lambda: self.control,
+            wall_clock=lambda: datetime.now(UTC) + self.slept,
         )
         lanes = {name: Lane.open(name, self.answering, self._bounds, self.clocks, now) for name in self.jobs.pending}
         self.engine = Engine(self._terms, self.jobs, self.store, lanes, tally, around)

@@ -41,7 +41,7 @@ class AnthropicProvider:
     wire = Wire.MESSAGES
 
     def __init__(self, backend: BackendConfig, max_slots: int) -> None:
-        transport = PacedTransport(keepalive=max_slots)
+        self._transport = transport = PacedTransport(keepalive=max_slots)
         # follow_redirects off: the key would travel to another origin. trust_env off: netrc is not ours to read.
         http_client = httpx2.AsyncClient(transport=transport, follow_redirects=False, trust_env=False, timeout=None)
         self._client = anthropic.AsyncAnthropic(
@@ -77,6 +77,9 @@ class AnthropicProvider:
         with contextlib.suppress(anthropic.AnthropicError, TimeoutError):
             async with asyncio.timeout(connect_timeout):
                 await self._client.get("/v1/models?limit=1", cast_to=httpx2.Response)
+
+    async def drop(self) -> None:
+        await self._transport.drop()
 
     def kept(self, text: str) -> str:
         return kept_message(text, self._secret)

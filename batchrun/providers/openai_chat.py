@@ -55,7 +55,7 @@ class OpenAIChatProvider:
         self.credential = _kind_of_credential(backend, self._secret)
         self._takes_stream_options = True
         # follow_redirects off: the key would travel to another origin. trust_env off: netrc is not ours to read.
-        transport = PacedTransport(keepalive=max_slots)
+        self._transport = transport = PacedTransport(keepalive=max_slots)
         transport.use_proxy(proxy_for(self.base_url))
         self._client = httpx2.AsyncClient(
             headers=_headers(backend, self._secret),
@@ -84,6 +84,10 @@ class OpenAIChatProvider:
         with suppress(*WIRE_ERRORS, TimeoutError):
             async with asyncio.timeout(connect_timeout):
                 await self._client.get(url)
+
+    async def drop(self) -> None:
+        """Close every connection, those in use too."""
+        await self._transport.drop()
 
     def kept(self, text: str) -> str:
         """The part of a foreign text that may be kept: short, on one line, without the credential."""

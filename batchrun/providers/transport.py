@@ -238,6 +238,11 @@ class PacedTransport(httpx2.AsyncBaseTransport):
     async def aclose(self) -> None:
         await self._pool.aclose()
 
+    async def drop(self) -> None:
+        """Close every connection; what is read or written on one of them breaks."""
+        for connection in self._pool.connections:
+            await connection.aclose()
+
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
         assert isinstance(request.stream, httpx2.AsyncByteStream)
         url = request.url
