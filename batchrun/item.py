@@ -146,4 +146,5 @@ def _parts_of(message: Message) -> dict[str, Any]:
 
 def _error(failure: Failure) -> dict[str, object]:
     error: dict[str, object] = {"cause": str(failure.cause), "message": failure.message, "status": failure.status}
-    return error | ({"request_id": failure.request_id} if failure.request_id else {})
+    more = {"request_id": failure.request_id, "partial_characters": failure.partial_characters}
+    return error | {name: value for name, value in more.items() if value}

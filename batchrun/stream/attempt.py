@@ -43,12 +43,16 @@ async def attempt(
     try:
         return await _ask(provider, request, limits, _Reading(fold, meter, listeners))
     except AttemptFailed as failed:
-        raise AttemptFailed(replace(failed.failure, partial_tokens=fold.received_tokens)) from failed
+        raise AttemptFailed(_with_part(failed.failure, fold)) from failed
     except SinkFailed as failed:
-        raise AttemptFailed(Failure(Cause.SINK, str(failed), partial_tokens=fold.received_tokens)) from failed
+        raise AttemptFailed(_with_part(Failure(Cause.SINK, str(failed)), fold)) from failed
     except (ProtocolError, Truncated, StreamError) as exc:
-        failure = Failure(_cause_of(exc), provider.kept(str(exc)), partial_tokens=fold.received_tokens)
-        raise AttemptFailed(failure) from exc
+        raise AttemptFailed(_with_part(Failure(_cause_of(exc), provider.kept(str(exc))), fold)) from exc
+
+
+def _with_part(failure: Failure, fold: Fold) -> Failure:
+    """What came before it is thrown away, and told: it was paid."""
+    return replace(failure, partial_tokens=fold.received_tokens, partial_characters=fold.content_characters)
 
 
 async def _ask(provider: Provider, request: Request, limits: ClockLimits, reading: _Reading) -> Message:

@@ -176,6 +176,7 @@ def check(result: Message | Failure, expected: Answered | Failed) -> None:
                 expected.retry_after,
             )
             assert result.partial_tokens == expected.tokens or (expected.tokens is None and result.partial_tokens > 0)
+            assert bool(result.partial_characters) == bool(result.partial_tokens)
             assert result.message
             assert CANARY not in repr(result)
         case _:
