@@ -1,4 +1,4 @@
-"""An answer in several parts: what is sent for the next one, and what they are together."""
+"""F23: an answer in several parts: what is sent for the next one, and what they are together."""
 
 from __future__ import annotations
 
