@@ -130,17 +130,22 @@ class Attempts:
         job = item.job
         stream = self._manner.stream if job.stream is None else job.stream
         limits = lane.clocks.after_idle_retries(item.idle_retries) if stream else lane.clocks.for_document()
-        stop_when = self._manner.stop_when if job.stop_when is None else parse_stop_when(job.stop_when)
-        listeners = Listeners(
-            None if delivery is None else delivery.pipe, None if stop_when is None else StopRule(stop_when)
-        )
+        message = None
         try:
-            message = await attempt(lane.provider, Request(job.body, stream), limits, meter, listeners)
+            while message is None:  # a model that pauses is asked to go on
+                request, listeners = Request(item.turns.request(job.body), stream), self._listeners(job, delivery)
+                message = item.turns.take(await attempt(lane.provider, request, limits, meter, listeners))
         except asyncio.CancelledError:
             self._hands.waste(job, meter.chunks)  # about a token each; the provider never told
             raise
         item.cost_usd = self._hands.pay(job, message)
         return message
+
+    def _listeners(self, job: Job, delivery: Delivery | None) -> Listeners:
+        stop_when = self._manner.stop_when if job.stop_when is None else parse_stop_when(job.stop_when)
+        return Listeners(
+            None if delivery is None else delivery.pipe, None if stop_when is None else StopRule(stop_when)
+        )
 
     async def _deliver(self, item: Item, lane: Lane, meter: Meter, sink: Sink) -> Ended:
         """The same with the sinks beside it; it ends when they have all of the answer."""

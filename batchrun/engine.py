@@ -8,31 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
-from batchrun.attempts import Attempts, Ended, Hands, Manner
-from batchrun.curfew import Curfew
+from batchrun.attempts import Attempts, Ended, Hands
 from batchrun.errors import ExitCode, JobFileError
 from batchrun.failure import Cause, Failure
-from batchrun.gate.load import Load
 from batchrun.gate.slots import Slot
 from batchrun.gate.traffic import Turn
 from batchrun.item import Item, Kept, kept_in
 from batchrun.jobs.job import Job
 from batchrun.jobs.reader import JobFile
-from batchrun.journal.control import EVERY_GATE, Control
-from batchrun.lane import UNTUNED, Lane
+from batchrun.keeper import Keeper
+from batchrun.lane import Lane
 from batchrun.outcome import Outcome, Status
-from batchrun.purse import Purse
 from batchrun.retry import Action, RetryPolicy, Verdict, judge
-from batchrun.stop import StopSwitch
 from batchrun.stream.message import Message
 from batchrun.stream.meter import Account, charged
 from batchrun.tally import Tally, View
+from batchrun.terms import Surroundings, Terms
 
 log = logging.getLogger("batchrun")
 
@@ -50,40 +45,6 @@ class Store(Protocol):
 
     def kept(self, id: str, request: str) -> dict[str, Any] | None:
         """The result line of an answer to this request that was paid for, and that only the sinks have not taken."""
-
-
-class Sampler(Protocol):
-    def sample(self) -> Load: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How this run is to be done. Times in seconds; `prewarm` is how many connections each backend opens beforehand."""
-
-    retry: RetryPolicy
-    period: float
-    drain_timeout: float
-    give_up: float
-    manner: Manner
-    prewarm: int = 0
-    curfew: Curfew = field(default_factory=Curfew)
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What reaches the engine from outside, and whom it tells: once a period `on_period` gets the view, the load and
-    the loop's lag in milliseconds. `chance` is uniform in [0, 1), for the jitter of the backoff; `control` gives what
-    the operator asks of the run at this moment; `on_drain` hears how many are in flight when the run begins to stop;
-    `purse` pays for each answer."""
-
-    stop: StopSwitch
-    sampler: Sampler
-    on_period: Callable[[View, Load, float], None]
-    chance: Callable[[], float] = random.random
-    control: Callable[[], Control | None] = lambda: None
-    on_drain: Callable[[int], None] = lambda in_flight: None
-    wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    purse: Purse = field(default_factory=Purse)
 
 
 class Engine:
@@ -115,9 +76,7 @@ class Engine:
         self._rescued: list[Outcome] = []  # of items that were cut off with an answer in hand
         hands = Hands(self._start_delivery, self._rescued.append, self._waste, around.purse.pay)
         self._attempts = Attempts(terms.manner, hands)
-        self._load: Load | None = None
-        self._tokens_seen = 0
-        self._tok_s = 0.0
+        self._keeper = Keeper(terms, around, lanes, tally, self._attempts)
         self.accounts_cpu = 0.0  # CPU seconds charged to items that have ended; the rest of the process is overhead
 
     def __repr__(self) -> str:
@@ -132,13 +91,13 @@ class Engine:
             JournalError: the run cannot go on; what was finished before is safe.
         """
         async with asyncio.TaskGroup() as self._group:
-            keeper = self._group.create_task(self._keep_time())
+            keeper = self._group.create_task(self._keeper.keep_time(self.view))
             await self._work_off()
             keeper.cancel()
 
     def view(self) -> View:
         """How things stand."""
-        tally, now = self._tally, self._loop.time()
+        tally, now, load = self._tally, self._loop.time(), self._keeper.load
         return View(
             elapsed=now - tally.began,
             total=tally.total,
@@ -151,11 +110,11 @@ class Engine:
             retried=dict(tally.retried),
             wasted_tokens=tally.wasted_tokens,
             again=tally.again,
-            tok_s=self._tok_s,
+            tok_s=self._keeper.tok_s,
             eta_s=None if self._stop.is_on else tally.eta(now),
             gates={name: lane.view() for name, lane in self._lanes.items()},
-            cpu=None if self._load is None else self._load.cpu,
-            cpu_ewma=None if self._load is None else self._load.cpu_ewma,
+            cpu=None if load is None else load.cpu,
+            cpu_ewma=None if load is None else load.cpu_ewma,
             last_error=tally.last_error,
             stopping=self._stop.reason,
             spent=self._around.purse.spent,
@@ -332,55 +291,3 @@ class Engine:
     def shelved(self) -> dict[tuple[str, str], str]:
         """By backend and model: what a provider said of a model that it does not know; its items stay pending."""
         return dict(self._shelved)
-
-    # -- the period ---------------------------------------------------------------------------------------------------
-
-    async def _keep_time(self) -> None:
-        while True:
-            now = self._loop.time()
-            lefts = (
-                self._tally.last_finish + self._terms.give_up - now,
-                self._terms.curfew.left(self._around.wall_clock(), now - self._tally.began),
-            )
-            wait = min([self._terms.period, *(left for left in lefts if left > 0)])
-            due = self._loop.time() + wait
-            await asyncio.sleep(wait)
-            self._take_period(lag_ms=(self._loop.time() - due) * 1000)
-
-    def _take_period(self, lag_ms: float) -> None:
-        self._load = self._around.sampler.sample()
-        self._obey()
-        for lane in self._lanes.values():
-            lane.rule(self._load)
-        self._count_tokens()
-        if all(lane.gate.is_paused for lane in self._lanes.values()):
-            self._tally.last_finish = self._loop.time()  # the operator's own doing is no reason to give up
-        if self._loop.time() - self._tally.last_finish >= self._terms.give_up:
-            self._give_up()
-        reason = self._terms.curfew.time_is_up(self._around.wall_clock(), self._loop.time() - self._tally.began)
-        if reason is not None:
-            self._stop.drain(reason, ExitCode.STOPPED_EARLY)
-        self._around.on_period(self.view(), self._load, lag_ms)
-
-    def _obey(self) -> None:
-        """Do what the operator asks by `tune`; a backend's own tuning goes on top of that for all."""
-        control = self._around.control()
-        if control is None:
-            return
-        if control.buffer is not None:
-            self._attempts.resize(control.buffer)
-        for name, lane in self._lanes.items():
-            lane.tune(control.gates.get(name, UNTUNED).over(control.gates.get(EVERY_GATE, UNTUNED)))
-
-    def _give_up(self) -> None:
-        worst = self._tally.retried.most_common(1)
-        cause = f"; most attempts failed with {worst[0][0]} ({self._tally.last_failure})" if worst else ""
-        seconds = self._terms.give_up
-        quiet = f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:g} s"
-        self._stop.drain(f"nothing has finished for {quiet}{cause}", ExitCode.STOPPED_EARLY)
-
-    def _count_tokens(self) -> None:
-        """Tokens of the period: what has ended, and the chunks of what is still coming (about a token each)."""
-        seen = self._tally.tokens + self._tally.wasted_tokens + self._attempts.chunks
-        self._tok_s = max(0, seen - self._tokens_seen) / self._terms.period
-        self._tokens_seen = seen

@@ -17,6 +17,7 @@ from batchrun.outcome import Measure, Outcome, Status
 from batchrun.retry import RULES
 from batchrun.stream.message import USAGE_ESTIMATED, Message
 from batchrun.stream.stop_rule import STOP_RULE
+from batchrun.stream.turns import Turns
 
 STATUS_OF_STOP_REASON = {
     "max_tokens": Status.INCOMPLETE,
@@ -54,6 +55,7 @@ class Item:
         self.retried: Counter[str] = Counter()
         self.kept = kept
         self.cost_usd: float | None = None if kept is None else kept.cost_usd
+        self.turns = Turns()
         self._began = began
         self._started = timestamp()
 
@@ -107,7 +109,7 @@ class Item:
             measure=measure,
             attempts=self.attempts,
             elapsed=now - self._began,
-            wasted_tokens=self.wasted_tokens,
+            wasted_tokens=self.wasted_tokens + (0 if answer else self.turns.said_tokens),
             backend=self.job.backend,
             request=self.job.request,
             started=self._started,
@@ -152,4 +154,5 @@ def _parts_of(message: Message) -> dict[str, Any]:
 
 def _error(failure: Failure) -> dict[str, object]:
     error: dict[str, object] = {"cause": str(failure.cause), "message": failure.message, "status": failure.status}
-    return error | ({"request_id": failure.request_id} if failure.request_id else {})
+    more = {"request_id": failure.request_id, "partial_characters": failure.partial_characters}
+    return error | {name: value for name, value in more.items() if value}

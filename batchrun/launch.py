@@ -120,7 +120,8 @@ def _check(config: RunConfig, state: StateDir, index: FinishedIndex) -> tuple[Jo
     if sorter.changed and config.changed is Changed.FAIL:
         laid.discard()
         raise ChangedJobsError(_changed(sorter.changed, config))
-    return jobs, sorter, [*([laid.notice] if laid.notice else []), *_asked_again(sorter, config)]
+    told = [notice for notice in (laid.notice, jobs.prefills.notice()) if notice]
+    return jobs, sorter, [*told, *_asked_again(sorter, config)]
 
 
 def _asked_again(sorter: Sorter, config: RunConfig) -> list[str]:

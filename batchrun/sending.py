@@ -20,7 +20,7 @@ from batchrun.attempts import Manner
 from batchrun.config import RunConfig
 from batchrun.curfew import Curfew, next_occurrence
 from batchrun.ending import Ending, exit_code
-from batchrun.engine import Engine, Surroundings, Terms
+from batchrun.engine import Engine
 from batchrun.errors import BatchrunError, ConfigError, ExitCode, JournalError
 from batchrun.gate.load import Load, LoadSampler, raise_open_files
 from batchrun.item import timestamp
@@ -45,6 +45,7 @@ from batchrun.stream.stop_rule import parse_stop_when
 from batchrun.tally import Tally, View
 from batchrun.telemetry import TelemetryLog, snapshot
 from batchrun.teller import Teller
+from batchrun.terms import Surroundings, Terms
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from batchrun.attempts import Manner
-from batchrun.engine import Engine, Surroundings, Terms
+from batchrun.engine import Engine
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.gate.law import GateBounds
 from batchrun.gate.load import Load
@@ -25,13 +25,14 @@ from batchrun.jobs.reader import JobFile, check_jobs
 from batchrun.journal.control import Control
 from batchrun.lane import Lane
 from batchrun.outcome import Outcome
-from batchrun.providers.provider import ConnectionWatch, HearsQuotas, Request, Wire
+from batchrun.providers.provider import ConnectionWatch, HearsQuotas, Provider, Request, Wire
 from batchrun.purse import Purse
 from batchrun.retry import RetryPolicy
 from batchrun.spent import Charge
 from batchrun.stop import StopSwitch
 from batchrun.stream.clocks import ClockLimits
 from batchrun.tally import Tally, View
+from batchrun.terms import Surroundings, Terms
 
 Step = float | tuple[str, ...] | Failure | BaseException
 Script = Callable[[str, int], Sequence[Step]]  # prompt, how many times it was asked before -> what happens
@@ -82,6 +83,7 @@ class ScriptedProvider:
         self.open_now = 0
         self.most_open = 0
         self.warmed = 0
+        self.dropped = 0
         self.closing_seconds = 0.0
 
     @asynccontextmanager
@@ -107,6 +109,9 @@ class ScriptedProvider:
 
     def listen(self, heard: HearsQuotas) -> None:
         self.heard = heard
+
+    async def drop(self) -> None:
+        self.dropped += 1
 
     def kept(self, text: str) -> str:
         return text
@@ -200,8 +205,10 @@ class Stage:
         self.views: list[View] = []
         self.clocks = ClockLimits()
         self.control: Control | None = None
-        self.wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self.wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC) + self.slept
         self.purse = Purse()
+        self.slept = timedelta()
+        self.answering: Provider = self.provider
         self._bounds = bounds
         self._terms = replace(TERMS, **terms)
         self.engine: Engine | None = None
@@ -216,12 +223,15 @@ class Stage:
             lambda view, load, lag: self.views.append(view),
             lambda: 0.5,
             lambda: self.control,
-            wall_clock=self.wall_clock,
+            wall_clock=self._read_wall_clock,
             purse=self.purse,
         )
-        lanes = {"claude": Lane.open("claude", self.provider, self._bounds, self.clocks, now)}
+        lanes = {name: Lane.open(name, self.answering, self._bounds, self.clocks, now) for name in self.jobs.pending}
         self.engine = Engine(self._terms, self.jobs, self.store, lanes, tally, around)
         return self.engine
+
+    def _read_wall_clock(self) -> datetime:
+        return self.wall_clock()
 
     async def run(self) -> dict[str, Outcome]:
         """The outcomes by id, each of which came once."""

@@ -102,6 +102,16 @@ def test_what_was_paid_stands_in_the_outcome_whatever_it_is() -> None:
     assert item.failed(Failure(Cause.BUG, ""), MEASURE, 1.0, final=False).cost_usd == 0.25
 
 
+def test_what_came_of_a_broken_answer_is_told_and_never_given_as_one() -> None:
+    """Its length, and its tokens among the wasted ones; parts of an answer that had paused count as wasted too."""
+    item, broken = Item(JOB, 0.0), Failure(Cause.BROKEN, "reset", partial_tokens=3, partial_characters=11)
+    item.note(broken)
+    item.turns.take(replace(message("pause_turn"), output_tokens=4))
+    outcome = item.failed(broken, MEASURE, 1.0, final=False)
+    assert outcome.error == {"cause": "broken", "message": "reset", "status": None, "partial_characters": 11}
+    assert (outcome.text, outcome.content, outcome.wasted_tokens) == ("", [], 7)
+
+
 def test_failed_attempts_are_counted_by_cause() -> None:
     """All of them for the backoff, those that cost an attempt for the limit, the silent ones for the idle clock."""
     item = Item(JOB, 0.0)

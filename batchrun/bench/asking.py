@@ -61,6 +61,9 @@ class Observed:
     async def warm(self, connect_timeout: float) -> None:
         await self._provider.warm(connect_timeout)
 
+    async def drop(self) -> None:
+        await self._provider.drop()
+
     def kept(self, text: str) -> str:
         return self._provider.kept(text)
 

@@ -18,6 +18,7 @@ from typing import BinaryIO
 from batchrun.errors import Fault, JobFileError, JobFileUnreadable, UsageError
 from batchrun.jobs.job import Job, RequestFlags
 from batchrun.jobs.line import BOM, Backends, BadJobLine, StopCheck, is_blank, parse_line
+from batchrun.jobs.prefill import Prefills
 from batchrun.jobs.volume import Volume
 
 SHOWN_FAULTS = 100  # all of them are counted; a screen of a hundred is as many as anybody mends in one go
@@ -57,7 +58,7 @@ class JobFile:
     """A job file that was read through and found good.
 
     `total` counts its jobs, `pending` what is to be done now, per backend; `models` the pending items by model, and
-    `volumes` says how much they ask, by backend and model.
+    `volumes` says how much they ask, by backend and model; `prefills` are those of them that begin their own answer.
     """
 
     path: Path
@@ -68,6 +69,7 @@ class JobFile:
     pending: dict[str, PendingLines]
     models: dict[str, int]
     volumes: dict[tuple[str, str], Volume] = field(default_factory=dict)
+    prefills: Prefills = field(default_factory=Prefills)
     reading: Reading = Reading()
 
     @property
@@ -186,6 +188,7 @@ class _Checker:
         self._pending: dict[str, PendingLines] = {}
         self._models: dict[str, int] = {}
         self._volumes: dict[tuple[str, str], Volume] = {}
+        self._prefills = Prefills()
 
     def take(self, line: bytes, number: int, offset: int) -> None:
         bare = _without_bom(line, number)
@@ -222,6 +225,7 @@ class _Checker:
             pending=self._pending,
             models=self._models,
             volumes=self._volumes,
+            prefills=self._prefills,
             reading=self._reading,
         )
 
@@ -253,6 +257,7 @@ class _Checker:
         lines.checksums.append(zlib.crc32(line))
         self._models[job.model] = self._models.get(job.model, 0) + 1
         self._volumes.setdefault((job.backend, job.model), Volume()).add(job)
+        self._prefills.add(job)
 
 
 def _shown(path: Path, reading: Reading) -> str:

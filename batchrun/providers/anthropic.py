@@ -46,7 +46,7 @@ class AnthropicProvider:
     wire = Wire.MESSAGES
 
     def __init__(self, backend: BackendConfig, max_slots: int) -> None:
-        transport = PacedTransport(keepalive=max_slots)
+        self._transport = transport = PacedTransport(keepalive=max_slots)
         self._backend = backend
         self._heard: HearsQuotas = nobody
         key = _explicit_key(backend)
@@ -87,6 +87,9 @@ class AnthropicProvider:
 
     def listen(self, heard: HearsQuotas) -> None:
         self._heard = heard
+
+    async def drop(self) -> None:
+        await self._transport.drop()
 
     def kept(self, text: str) -> str:
         return kept_message(text, self._secret)

@@ -59,7 +59,7 @@ class OpenAIChatProvider:
         self._secret = None if backend.simulated else given_key(backend)
         self.credential = _kind_of_credential(backend, self._secret)
         self._takes_stream_options = True
-        transport = PacedTransport(keepalive=max_slots)
+        self._transport = transport = PacedTransport(keepalive=max_slots)
         transport.use_proxy(proxy_for(self.base_url))
         self._client = client_over(transport, _headers(backend, self._secret))
 
@@ -81,6 +81,10 @@ class OpenAIChatProvider:
 
     def listen(self, heard: HearsQuotas) -> None:
         self._heard = heard
+
+    async def drop(self) -> None:
+        """Close every connection, those in use too."""
+        await self._transport.drop()
 
     def kept(self, text: str) -> str:
         """The part of a foreign text that may be kept: short, on one line, without the credential."""

@@ -124,6 +124,9 @@ class Provider(Protocol):
     async def warm(self, connect_timeout: float) -> None:
         """Open a connection and leave it to the next request. Raises nothing: who needs one will see the trouble."""
 
+    async def drop(self) -> None:
+        """Close every connection, those in use too: each attempt on one of them breaks, the next makes a new one."""
+
     def kept(self, text: str) -> str:
         """The part of a foreign text that may be kept: short, on one line, without the credential."""
 

@@ -67,6 +67,8 @@ def _numbers(record: Checkpoint, now: str, zone: tzinfo | None, *, simulated: bo
     if record.error is not None:
         http = f" (HTTP {record.error['status']})" if record.error.get("status") else ""
         yield row("error", f"{record.error.get('message') or record.error.get('cause')}{http}", Tone.BAD)
+        if part := record.error.get("partial_characters"):
+            yield row("came of it", f"{count(part)} characters of the last attempt, thrown away")
     begin, end = (clock(moment(time), moment(now), zone) for time in (record.started, record.finished))
     yield row("time", f"{begin} to {end}: {duration(record.elapsed)} in {counted(record.attempts, 'attempt')}")
     if record.retried:

@@ -12,7 +12,7 @@ from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.providers.provider import Provider, Reply, Request
 from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.folds import DOCUMENTS, FOLDS, Fold
-from batchrun.stream.message import Kind, Message, StreamError, Truncated
+from batchrun.stream.message import Kind, MalformedData, Message, StreamError, Truncated
 from batchrun.stream.meter import Meter
 from batchrun.stream.pipe import Pipe, SinkFailed
 from batchrun.stream.sse import ProtocolError, ServerSentEvent, SSEDecoder
@@ -44,10 +44,14 @@ async def attempt(
     try:
         return await _ask(provider, request, limits, _Reading(fold, meter, listeners))
     except AttemptFailed as failed:
-        raise AttemptFailed(replace(failed.failure, partial_tokens=fold.received_tokens)) from failed
+        raise AttemptFailed(_with_part(failed.failure, fold)) from failed
     except (ProtocolError, Truncated, StreamError) as exc:
-        failure = Failure(_cause_of(exc), provider.kept(str(exc)), partial_tokens=fold.received_tokens)
-        raise AttemptFailed(failure) from exc
+        raise AttemptFailed(_with_part(Failure(_cause_of(exc), provider.kept(str(exc))), fold)) from exc
+
+
+def _with_part(failure: Failure, fold: Fold) -> Failure:
+    """What came before it is thrown away, and told: it was paid."""
+    return replace(failure, partial_tokens=fold.received_tokens, partial_characters=fold.content_characters)
 
 
 async def _ask(provider: Provider, request: Request, limits: ClockLimits, reading: _Reading) -> Message:
@@ -57,8 +61,9 @@ async def _ask(provider: Provider, request: Request, limits: ClockLimits, readin
                 # It has been paid for whole: there is nothing left that a rule could save.
                 return DOCUMENTS[provider.wire](await _read_document(reply, watch))
             await reading.run(reply, watch)
-    except AttemptFailed:
-        # With its stop reason the answer is whole, and paid: whatever the wire does then is no reason to pay again.
+    except (AttemptFailed, StreamError, MalformedData):
+        # With its stop reason the answer is whole, and paid: whatever comes or does not come then is no reason to pay
+        # again. Content would be one: it would say that what was taken for the end was none.
         if not reading.is_over:
             raise
     return reading.message()

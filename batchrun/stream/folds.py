@@ -14,6 +14,7 @@ class Fold(Protocol):
     """The events of one stream on their way to a message."""
 
     last_text: str  # the text of the last event, "" where it brought none
+    content_characters: int  # of all that came: text, thinking, tool input
 
     @property
     def is_complete(self) -> bool:

@@ -36,6 +36,10 @@ class Kind(Enum):
     STOP_REASON = "stop reason"  # the answer is complete; what follows is ceremony
 
 
+class MalformedData(ProtocolError):
+    """The data of an event, or a document, are no JSON."""
+
+
 class StreamError(Exception):
     """An error inside an answer that began with status 200."""
 
@@ -332,12 +336,12 @@ def json_object(data: bytes) -> dict[str, Any]:
     """What an event or a body holds.
 
     Raises:
-        ProtocolError: no JSON object.
+        MalformedData: no JSON. ProtocolError: no JSON object.
     """
     try:
         event = orjson.loads(data)
     except orjson.JSONDecodeError as exc:
-        raise ProtocolError(f"malformed JSON in the stream ({exc.msg})") from exc
+        raise MalformedData(f"malformed JSON in the stream ({exc.msg})") from exc
     if not isinstance(event, dict):
         raise ProtocolError("an event whose data is no JSON object")
     return event

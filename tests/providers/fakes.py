@@ -75,6 +75,7 @@ class FakeProvider:
         self.open_replies = 0
         self.paces: list[float] = []
         self.warmed = 0
+        self.dropped = 0
         self.is_closed = False
 
     def __repr__(self) -> str:
@@ -102,6 +103,9 @@ class FakeProvider:
 
     async def warm(self, connect_timeout: float) -> None:
         self.warmed += 1
+
+    async def drop(self) -> None:
+        self.dropped += 1
 
     async def close(self) -> None:
         self.is_closed = True

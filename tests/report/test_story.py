@@ -105,6 +105,13 @@ def test_an_answer_that_was_ended_early_tells_what_that_saved(writer: StateWrite
     assert "sinks | held it up for 0.50 s\n" in text
 
 
+def test_what_had_come_of_a_broken_answer_is_told(writer: StateWriter) -> None:
+    """How much it was, and that it is not kept."""
+    error = {"cause": "broken", "message": "reset", "status": None, "partial_characters": 1234}
+    writer.finish(failed("bad", "broken", "", error=error, final=False))
+    assert "came of it | 1,234 characters of the last attempt, thrown away" in page(story(writer, "bad"))
+
+
 def test_the_record_that_counts_is_told_and_the_others_are_listed(writer: StateWriter) -> None:
     """An item that failed in the first run and was answered in the second is answered."""
     writer.finish(failed("answered", "silent", "not a byte for 60 s", 30, final=False), outcome("answered", 90))

@@ -101,3 +101,13 @@ def test_the_idle_clock_is_more_patient_after_each_silence() -> None:
 def test_each_clock_explains_itself_with_its_limit(cause: Cause, limit: str) -> None:
     """The log names the limit that was passed, so that the reader knows which flag to turn."""
     assert f" {limit} s" in Clocks(LIMITS, now=0.0).explain(cause)
+
+
+def test_a_late_document_has_one_cause_on_any_connection() -> None:
+    """On a kept connection its first-byte clock runs out with its total clock: the cause is the total clock's, as on a
+    new one."""
+    limits = ClockLimits(total=5.0).for_document()
+    kept, new = Clocks(limits, 0.0), Clocks(limits, 0.0)
+    new.connecting()
+    new.connected(0.1)
+    assert kept.deadline() == new.deadline() == (5.0, Cause.TOO_LONG)

@@ -1,4 +1,4 @@
-"""The decoder against the rules for event streams, however the bytes are cut."""
+"""F26: the decoder against the rules for event streams, however the bytes are cut."""
 
 from __future__ import annotations
 
