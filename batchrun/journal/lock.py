@@ -1,7 +1,7 @@
 """Who is writing: one run at a time, and everyone else can tell which (C14).
 
 The flock is the lock; what stands in the file only tells of it. Readers go by what stands there and never try the lock,
-for a run that starts at that moment would find it taken.
+for a run that starts at that moment would find it taken (C15).
 """
 
 from __future__ import annotations

@@ -162,6 +162,7 @@ def _write_draft(path: Path, blocks: Iterable[bytes], disk: Disk) -> None:
 
 
 def _put_in_place(path: Path, disk: Disk) -> None:
+    """Rename the draft, and make the new name durable (C11)."""
     try:
         disk.replace(_draft_of(path), path)
     except OSError as exc:

@@ -138,7 +138,7 @@ def _rebuild(state: StateDir, first: bytes, disk: Disk, notices: list[str]) -> N
 
 
 def _end_whole(log: Log, tail: int, disk: Disk, notices: list[str]) -> None:
-    """Cut off what is torn, from `tail` on, so that the next line begins a line."""
+    """Cut off what is torn, from `tail` on, so that the next line begins a line (C7)."""
     size = log.size - tail
     if kept := cut_tail(log, tail, disk):
         notices.append(f"{log.path.name}: a torn end of {size} bytes was cut off and is kept in {kept.name}")
