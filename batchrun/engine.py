@@ -206,7 +206,10 @@ class Engine:
     def _weigh(self, item: Item, lane: Lane, result: Message | Failure, sent_at: float) -> Verdict | None:
         """What follows from a failed attempt, for everybody at once and for the item; None for an answer."""
         if isinstance(result, Message):
-            lane.answered(result)
+            if item.kept is None:
+                lane.answered(result)
+            else:  # nobody was asked, but the sinks are well
+                lane.strikes.answered()
             return None
         now = self._loop.time()
         strikes = lane.failed(result, item.job.id, now)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 from batchrun.errors import JournalError
@@ -95,8 +95,8 @@ def rebuild(path: Path, header: bytes, pieces: Iterable[tuple[bytes, bool]], dis
     """Write the file anew from `header` and the pieces that count; the others are kept aside (C8)."""
     aside = Aside(path, disk)
     # Lines that lost their newline to a neighbour get it back.
-    sound = (data if data.endswith(b"\n") else data + b"\n" for data in _sound(pieces, aside))
-    _write_draft(path, _joined(header, sound), disk)
+    lines = (data if data.endswith(b"\n") else data + b"\n" for data in chain((header,), _sound(pieces, aside)))
+    _write_draft(path, _joined(lines), disk)
     aside.finish()
     _put_in_place(path, disk)
     return aside
@@ -126,9 +126,9 @@ def _sound(pieces: Iterable[tuple[bytes, bool]], aside: Aside) -> Iterator[bytes
             aside.keep(data)
 
 
-def _joined(header: bytes, lines: Iterable[bytes]) -> Iterator[bytes]:
-    waiting = [header]
-    size = len(header)
+def _joined(lines: Iterable[bytes]) -> Iterator[bytes]:
+    waiting: list[bytes] = []
+    size = 0
     for line in lines:
         waiting.append(line)
         size += len(line)
@@ -162,6 +162,7 @@ def _write_draft(path: Path, blocks: Iterable[bytes], disk: Disk) -> None:
 
 
 def _put_in_place(path: Path, disk: Disk) -> None:
+    """Rename the draft, and make the new name durable (C11)."""
     try:
         disk.replace(_draft_of(path), path)
     except OSError as exc:

@@ -233,7 +233,7 @@ def parse(line: bytes) -> dict[str, Any]:
 
 
 def to_json(value: object) -> bytes:
-    """JSON of `value`, whatever it holds, for a record that raised would lose an answer that was paid.
+    """JSON of `value` (C13), whatever it holds, for a record that raised would lose an answer that was paid.
 
     NaN and infinity become null, lone surrogates stay as escapes, what JSON cannot say becomes its text.
     """

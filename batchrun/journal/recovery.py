@@ -128,7 +128,8 @@ def _surveyed(state: StateDir) -> Survey:
 
 def _rebuild(state: StateDir, first: bytes, disk: Disk, notices: list[str]) -> None:
     thorough = Survey(state, is_thorough=True)
-    records = ((data, counts) for data, counts in thorough.pieces() if not (counts and is_header(data)))
+    # A second header is none of ours to throw away.
+    records = ((data, counts and not is_header(data)) for data, counts in thorough.pieces() if data != first)
     aside = rebuild(state.checkpoint, first, records, disk)
     rejected = thorough.rejected
     lost = f"; {rejected} of its records have no valid result: those items are asked again" if rejected else ""
@@ -137,7 +138,7 @@ def _rebuild(state: StateDir, first: bytes, disk: Disk, notices: list[str]) -> N
 
 
 def _end_whole(log: Log, tail: int, disk: Disk, notices: list[str]) -> None:
-    """Cut off what is torn, from `tail` on, so that the next line begins a line."""
+    """Cut off what is torn, from `tail` on, so that the next line begins a line (C7)."""
     size = log.size - tail
     if kept := cut_tail(log, tail, disk):
         notices.append(f"{log.path.name}: a torn end of {size} bytes was cut off and is kept in {kept.name}")

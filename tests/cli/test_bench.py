@@ -11,8 +11,10 @@ import pytest
 from batchrun.bench.asking import INPUT_TOKENS, Asker, body_of
 from batchrun.bench.endpoint import EMBEDDED
 from batchrun.bench.gate import GatePlan, gate_comparison
+from batchrun.bench.journal import JournalPlan, journal_comparison
 from batchrun.bench.pool import CLIENTS, PoolPlan, pool_comparison
 from batchrun.cli.bench_gate import print_gate
+from batchrun.cli.bench_journal import print_journal
 from batchrun.cli.bench_options import Asked, endpoint_by
 from batchrun.cli.bench_pool import print_pool
 from batchrun.simulator.process import SimulatorProcess
@@ -25,6 +27,7 @@ TINY = {
     "stop": ("--items", "2", "--max-tokens", "20", "--concurrency", "2", "--stop-when", '{"max_chars": 20}'),
     "gate": ("--items", "2", "--fixed", "2", "--tokens", "2"),
     "backends": ("--items", "4", "--slots", "2", "--slower", "2", "--tokens", "2", "--rounds", "1"),
+    "journal": ("--streams", "2", "--items", "4", "--tokens", "2", "--rate", "100", "--seconds", "0.1"),
     "buffer": ("--sessions", "2", "--tokens", "5", "--consumer-ms", "1", "--rate", "1000", "--size", "2"),
 }
 BROKEN: dict[str, Any] = {
@@ -57,8 +60,9 @@ def without_nulls(value: Any) -> bool:
 
 
 # No first token, no warming up, no rule that held, an account that only one client has, and what so short a run as
-# these cannot have: a period of the sampler, a slot that settled.
+# these cannot have: a period of the sampler, a slot that settled; and without a journal nobody waits for one.
 NULL_ON_PURPOSE = {"ttft", "prewarm_seconds", "at_rule", "unattributed", "cpu_mean", "settled_slots", "settled_range"}
+NULL_ON_PURPOSE |= {"wait", "worst_wait", "wait_share"}
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -108,6 +112,29 @@ def test_the_table_of_gate_has_the_curves(capsys: pytest.CaptureFixture[str]) ->
     curves = [line for line in told.splitlines() if line.startswith(("fixed CPU", "fixed slots", "law   "))]
     assert len(curves) == 4
     assert curves[-1].endswith("0 to 8")
+
+
+def test_the_tables_of_journal_say_what_does_not_apply(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a journal nobody waits for one; a disk that is too slow for the rate is said to be."""
+    loop: dict[str, Any] = {"lags": [0.001, 0.002], "total_seconds": 2.0, "loop_cpu": 0.5, "other_cpu": 0.1}
+    answered = loop | {"samples": [BROKEN | {"cause": None}, BROKEN]}
+    streams = {"no journal": answered | {"waits": []}, "slow disk": answered | {"waits": [0.025]}}
+    rate = loop | {"waits": [0.01, 0.02], "commits": 1, "held_back": 0, "behind": 0.004, "sync_seconds": 0.0002}
+    rates = {"this disk": rate, "slow disk": rate | {"held_back": 3}}
+    print_journal(journal_comparison(JournalPlan(), streams, rates))
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line.split() for line in lines if line.startswith(("no journal ", "slow disk ", "this disk "))]
+    assert rows[0][4:] == ["1.00", "n/a", "n/a", "n/a", "n/a", "2.0", "2.0", "0.250", "0.050"]
+    assert rows[1][4:9] == ["1.00", "25.0", "25.0", "25.0", "2.50"]
+    assert [row[9] for row in rows[2:]] == ["yes", "no"]
+    assert "no journal: failed: 1 broken" in lines
+
+
+def test_a_journal_is_measured_nowhere_else(tmp_path: Path) -> None:
+    """Where nothing can be written: exit 78, and no traceback."""
+    done = batchrun("bench", "journal", "--dir", "nowhere", cwd=tmp_path)
+    assert done.returncode == 78
+    assert "name a directory of yours" in done.stderr
 
 
 @pytest.mark.parametrize("name", PAYABLE)

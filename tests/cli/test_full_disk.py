@@ -89,6 +89,7 @@ def test_a_place_that_can_be_no_state_is_told(tmp_path: Path, state: str) -> Non
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_state_that_is_moved_away_ends_the_run_and_is_good_where_it_comes_back(
     tmp_path: Path, calm: SimulatorProcess, heard: RequestPipe
 ) -> None:

@@ -8,12 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from batchrun.errors import JournalError
 from batchrun.journal.log import distrust_mark
-from batchrun.journal.reader import read_checkpoints, read_result
+from batchrun.journal.reader import read_result
 from batchrun.journal.record import Kind, encode_header, encode_line, encode_result
 from batchrun.journal.recovery import recover
 from batchrun.journal.state import StateDir
@@ -24,7 +21,6 @@ from tests.journal.builders import (
     damage,
     failure,
     finished_after_restart,
-    ids,
     kept_aside,
     lines_of,
     outcome,
@@ -250,51 +246,3 @@ def test_a_start_can_be_killed_at_each_step(
             assert step > 5
             return
     pytest.fail("the start never came to its end")
-
-
-# -- anything at all ---------------------------------------------------------------------------------------------------
-
-DAMAGES = st.lists(
-    st.tuples(st.sampled_from(["cut", "insert", "overwrite"]), st.integers(0, 4000), st.binary(max_size=40)), max_size=4
-)
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(to_checkpoints=DAMAGES, to_results=DAMAGES)
-def test_no_damage_is_an_accident(
-    tmp_path: Path, to_checkpoints: list[tuple[str, int, bytes]], to_results: list[tuple[str, int, bytes]]
-) -> None:
-    """Whatever was done to the files, a start raises nothing but its own error, and goes on where it goes on."""
-    state = state_in(tmp_path)
-    for path in state.path.iterdir():
-        path.unlink()
-    write(state, *OUTCOMES, disk=DiskInMemory())
-    for path, changes in ((state.checkpoint, to_checkpoints), (state.results, to_results)):
-        for change in changes:
-            damage(path, lambda data, change=change: damaged(data, *change))  # type: ignore[misc]
-    list(read_checkpoints(state))
-    survivors = set(intact(state.results.read_bytes()))
-    try:
-        write(state, NEXT, disk=DiskInMemory())
-    except JournalError:
-        return
-    found = finished_after_restart(state, *OUTCOMES, NEXT, disk=DiskInMemory())
-    assert survivors | {"next"} <= set(found)
-    assert len(ids(state)) == len(set(ids(state)))
-
-
-def damaged(data: bytes, kind: str, place: int, junk: bytes) -> bytes:
-    place %= len(data) + 1
-    match kind:
-        case "cut":
-            return data[:place]
-        case "insert":
-            return data[:place] + junk + data[place:]
-        case _:
-            return data[:place] + junk + data[place + len(junk) :]
-
-
-def intact(data: bytes) -> list[str]:
-    """The ids whose result line is still there, whole, on a line of its own."""
-    lines = set(data.splitlines(keepends=True))
-    return [each.id for each in OUTCOMES if encode_result(each) in lines]

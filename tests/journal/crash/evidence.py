@@ -31,7 +31,7 @@ def evidence_of(results: bytes, checkpoint: bytes) -> Evidence:
             faults.append(f"{kind.decode()}.jsonl has no header")
     lines = []
     for record in records:
-        if not _is_sealed(record):
+        if not _is_sealed(record) or record.startswith(b'{"batchrun":'):
             faults.append(f"no record: {record[:40]!r}")
             continue
         offset, length = orjson.loads(record)["result"]

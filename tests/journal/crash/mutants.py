@@ -92,7 +92,7 @@ MISTAKEN_DISKS: list[tuple[type[RecorderThatHoldsTheWriter], str]] = [
 ]
 MISTAKEN_STARTS: list[tuple[Callable[[pytest.MonkeyPatch], None], str]] = [
     (appends_to_a_torn_end, "torn_ends"),
-    (gives_no_newline_back, "adoption"),
+    (gives_no_newline_back, "many_at_once"),
     (adopts_nothing, "adoption"),
     (adopts_what_has_its_checkpoint, "resume"),
     (goes_on_after_a_failed_sync, "sync"),
