@@ -41,6 +41,8 @@ def _broken_streams(wire: Wire) -> Iterator[Case]:
     yield case("silence", "first", "F1", again(Cause.FIRST_BYTE), HASTY)
     yield case("silence", "middle", "F2", again(Cause.SILENT), HASTY)
     yield case("silence", "last", "F2", again(Cause.SILENT), HASTY)
+    script = "[[fault=silence at=middle*2]]"
+    yield Case("silence-twice", ("F2",), wire, True, script, again(Cause.SILENT, 2), HASTY)
     yield case("silence", "stop", "F8" if wire is Wire.MESSAGES else "F9", _WHOLE[wire], HASTY)
     yield Case("reset-for-ever", ("F6",), wire, True, "[[fault=reset]]", failed(Cause.BROKEN, 3, final=False))
     yield Case("cut-for-ever", ("F7",), wire, True, "[[fault=truncated]]", failed(Cause.TRUNCATED, 3, final=False))
