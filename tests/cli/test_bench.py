@@ -23,6 +23,7 @@ TINY = {
     "pool": ("--requests", "4", "--concurrency", "2", "--prewarm", "2", "--rounds", "1"),
     "stop": ("--items", "2", "--max-tokens", "20", "--concurrency", "2", "--stop-when", '{"max_chars": 20}'),
     "gate": ("--items", "2", "--fixed", "2", "--tokens", "2"),
+    "scale": ("--items", "30", "--rounds", "1"),
     "buffer": ("--sessions", "2", "--tokens", "5", "--consumer-ms", "1", "--rate", "1000", "--size", "2"),
 }
 BROKEN: dict[str, Any] = {
@@ -69,8 +70,9 @@ def without_nulls(value: Any) -> bool:
 
 
 # No first token, no warming up, no rule that held, an account that only one client has, and what so short a run as
-# these cannot have: a period of the sampler, a slot that settled.
+# these cannot have: a period of the sampler, a slot that settled. A bound that nobody has set.
 NULL_ON_PURPOSE = {"ttft", "prewarm_seconds", "at_rule", "unattributed", "cpu_mean", "settled_slots", "settled_range"}
+NULL_ON_PURPOSE |= {"most_mb"}
 
 
 @pytest.mark.parametrize("name", TINY)
