@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from batchrun.journal.block import Block
 from batchrun.journal.record import Checkpoint
 from batchrun.outcome import Status
 
@@ -42,6 +43,7 @@ _CODE_OF: dict[tuple[str, bool], int] = {
     (status, final): _STATUS.index(status) for status in Status for final in (True, False)
 }
 _CODE_OF[Status.FAILED, False] = _TRANSIENT_FAILURE
+_FAILED_ONCE = bytes(code == _TRANSIENT_FAILURE for code in range(256))
 
 
 def outranks(record: Checkpoint, other: Checkpoint) -> bool:
@@ -92,6 +94,22 @@ class FinishedIndex:
             self._code[slot], self._offset[slot], self._length[slot] = code, offset, length
         if code == _TRANSIENT_FAILURE:
             self._failed_runs[slot] = min(self._failed_runs[slot] + 1, 255)
+
+    def add_all(self, block: Block) -> None:
+        """Take in many records."""
+        ids, first = block.ids, len(self._code)
+        if len(set(ids)) < len(ids) or not self._slot_of.keys().isdisjoint(ids):
+            for record in zip(ids, block.requests, block.endings, block.offsets, block.lengths, strict=True):
+                id, request, (status, final), offset, length = record
+                self.add(id, request, status, final, offset, length)
+            return
+        self._slot_of.update(zip(ids, range(first, first + len(ids)), strict=True))
+        codes = bytes(map(_CODE_OF.__getitem__, block.endings))
+        self._request.extend(map(hash, block.requests))
+        self._code.frombytes(codes)
+        self._failed_runs.frombytes(codes.translate(_FAILED_ONCE))
+        self._offset.extend(block.offsets)
+        self._length.extend(block.lengths)
 
     def is_finished(self, id: str, request: str) -> bool:
         """Whether this very request needs no asking."""

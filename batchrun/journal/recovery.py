@@ -5,7 +5,6 @@ Under the lock only. Each step leaves a state from which it can be begun again, 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -122,7 +121,7 @@ def _survey(state: StateDir, header: Header, disk: Disk, notices: list[str]) -> 
 
 def _surveyed(state: StateDir) -> Survey:
     survey = Survey(state)
-    deque(survey.pieces(), maxlen=0)
+    survey.read()
     return survey
 
 

@@ -18,6 +18,7 @@ Piece = tuple[int, bytes, bool]
 # A result of this size cannot have come over the wire; it keeps a file of NULs out of memory.
 _MAX_LINE = 256 << 20
 _BLOCK = 1 << 20
+BLOCK_OF_LINES = 1 << 18  # of short lines some hundreds, which stay in the processor's cache while they are looked at
 
 _BEGIN = re.compile(rb'\{"(?:id|batchrun|event)":')
 _SEAL = re.compile(rb',"crc":"[0-9a-f]{8}"\}\n?')
@@ -45,6 +46,23 @@ def scan(path: Path, start: int = 0, end: int | None = None) -> Iterator[Piece]:
             else:
                 yield offset, line, False
             offset += len(line)
+
+
+def blocks(path: Path, size: int = BLOCK_OF_LINES) -> Iterator[tuple[int, bytes]]:
+    """The same bytes in blocks of whole lines, `size` and the rest of a line, with the offset of each; only the last
+    may lack its newline.
+
+    Raises OSError.
+    """
+    if not path.exists():
+        return
+    with path.open("rb", buffering=_BLOCK) as file:
+        offset = 0
+        while block := file.read(size):
+            if not block.endswith(b"\n"):
+                block += file.readline(_MAX_LINE)
+            yield offset, block
+            offset += len(block)
 
 
 def salvage(offset: int, line: bytes) -> Iterator[Piece]:

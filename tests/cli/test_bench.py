@@ -28,6 +28,7 @@ TINY = {
     "gate": ("--items", "2", "--fixed", "2", "--tokens", "2"),
     "backends": ("--items", "4", "--slots", "2", "--slower", "2", "--tokens", "2", "--rounds", "1"),
     "journal": ("--streams", "2", "--items", "4", "--tokens", "2", "--rate", "100", "--seconds", "0.1"),
+    "scale": ("--items", "30", "--rounds", "1"),
     "buffer": ("--sessions", "2", "--tokens", "5", "--consumer-ms", "1", "--rate", "1000", "--size", "2"),
 }
 BROKEN: dict[str, Any] = {
@@ -60,9 +61,10 @@ def without_nulls(value: Any) -> bool:
 
 
 # No first token, no warming up, no rule that held, an account that only one client has, and what so short a run as
-# these cannot have: a period of the sampler, a slot that settled; and without a journal nobody waits for one.
+# these cannot have: a period of the sampler, a slot that settled; without a journal nobody waits for one; a bound that
+# nobody has set.
 NULL_ON_PURPOSE = {"ttft", "prewarm_seconds", "at_rule", "unattributed", "cpu_mean", "settled_slots", "settled_range"}
-NULL_ON_PURPOSE |= {"wait", "worst_wait", "wait_share"}
+NULL_ON_PURPOSE |= {"wait", "worst_wait", "wait_share", "most_mb"}
 
 
 @pytest.mark.parametrize("name", TINY)
