@@ -40,6 +40,16 @@ class Findings:
     seconds: float = 0.0
     keys: set[int] = field(default_factory=set)  # of the distinct ones, the same in each process
 
+    def take(self, other: Findings) -> None:
+        """Add what others found, another process or another round."""
+        self.legal += other.legal
+        self.drawn += other.drawn
+        self.in_recovery += other.in_recovery
+        self.violations += other.violations
+        self.seconds += other.seconds
+        self.keys |= other.keys
+        self.distinct = len(self.keys)
+
     def __str__(self) -> str:
         return (
             f"{self.distinct:,} distinct states ({self.in_recovery:,} of them crashed again in recovery) of "

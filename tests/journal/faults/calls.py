@@ -45,7 +45,8 @@ class Fault:
             self.seen.append(name)
             if self._is_full and name in WRITES:
                 _fail(errno.ENOSPC)
-            if next(self._count) != self._number:
+            has_no_middle = self._how in IN_THE_MIDDLE and name not in WRITES
+            if next(self._count) != self._number or has_no_middle:
                 return real(*args, **options)
             return self._spoil(real, *args, **options)
 

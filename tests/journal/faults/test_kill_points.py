@@ -8,6 +8,7 @@ import random
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,10 +103,10 @@ class Ground:
 
 
 def _wrong_end(point: Point, reply: Reply) -> list[str]:
-    # What gathers in a commit is a matter of luck, and with it how many calls there are.
-    had_fewer_calls = reply.exit == 0 and len(reply.calls) <= point.call
+    # What gathers in a commit is a matter of luck, and with it which call has which number.
+    is_another_call = reply.exit == 0 and reply.calls[point.call : point.call + 1] != [point.name]
     if "killed" in point.how:
-        return [] if reply.exit == -9 or had_fewer_calls else [f"not killed: {reply.exit} {reply.said}"]
+        return [] if reply.exit == -9 or is_another_call else [f"not killed: {reply.exit} {reply.said}"]
     if reply.exit not in ENDS:
         return [f"ended with {reply.exit}: {reply.said}"]
     if reply.exit == 0 and len(reply.finished) != ITEMS:
@@ -144,10 +145,15 @@ def test_a_night_that_is_stopped_anywhere_loses_nothing(ground: Ground) -> None:
 def test_a_night_that_is_stopped_at_each_point_loses_nothing(
     ground: Ground, soak: Soak, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """All of them, in the order of the seed."""
-    points = ground.points()
+    """All of them, in the order of the seed; fewer only where the budget is used up."""
+    points, tried, violations = ground.points(), 0, []
     random.Random(soak.seed).shuffle(points)
-    violations = [violation for point in points for violation in ground.violations(point)]
+    end = time.monotonic() + soak.budget_seconds
+    for tried, point in enumerate(points, start=1):  # noqa: B007 - how many is told below
+        violations += ground.violations(point)
+        if time.monotonic() > end:
+            break
     with capsys.disabled():
-        sys.stdout.write(f"\nkill points, seed {soak.seed}: {len(points)} points, {len(violations)} violations\n")
+        told = f"{tried} of {len(points)} points, {len(violations)} violations"
+        sys.stdout.write(f"\nkill points, seed {soak.seed}: {told}\n")
     assert violations == []
