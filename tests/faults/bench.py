@@ -160,8 +160,8 @@ async def bench(place: Path, log: RequestsByPrompt) -> AsyncIterator[Bench]:
 
 
 def prompt_of(case: Case) -> str:
-    """Names the case, so that no two of them are one request."""
-    return f"{case.id} {case.script}"
+    """Names the case, so that no two of them are one request; the answer is short unless the script says otherwise."""
+    return f"{case.id} [[tokens=24]] {case.script}"
 
 
 def job_of(place: Path, case: Case) -> JobFile:

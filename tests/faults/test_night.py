@@ -60,8 +60,8 @@ def test_after_thousands_of_cancelled_streams_every_request_works(soak: Soak, tm
 
 
 async def bad_nights(place: Path, seed: int, is_enough: Enough) -> None:
-    """20 % 429, 5 % 529, 5 % truncations, 5 % resets, 1 % silences, 2 % malformed: each item has the right answer,
-    once. Files come back to where they were, and after the first rounds the memory stays flat."""
+    """20 % 429, 5 % 529, 5 % truncations, 5 % resets, 1 % silences, 2 % malformed: each item is answered once, rightly.
+    Files come back to where they were, and after the first rounds the memory stays flat."""
     retried, warm = 0, float("inf")
     with bad_provider(place, seed) as process:
         before = traces()
