@@ -9,8 +9,6 @@ import contextlib
 import gc
 import logging
 import os
-import socket
-import sys
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +16,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from batchrun import __version__
 from batchrun.attempts import Manner
 from batchrun.config import RunConfig
 from batchrun.curfew import Curfew, next_occurrence
@@ -52,10 +49,11 @@ from batchrun.teller import Teller
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is known before the first request: how things stood, the run's name, who listens, and what may stop it."""
+    """What is known before the first request: how things stood, how the run begins, who listens, and what may stop
+    it."""
 
     before: Ending
-    run: str
+    start: RunStart
     teller: Teller
     stop: StopSwitch
 
@@ -79,14 +77,13 @@ def send(config: RunConfig, jobs: JobFile, journal: Journal, told: Told) -> Endi
         stack.enter_context(_logging(config.log))
         providers = _providers(config, jobs, stack)
         tariffs, outlook = _prices(config, jobs, providers)
-        start = _start(config, jobs, told.run, state.results.stat().st_size)
-        told.teller.begin(_about(config, jobs, told.before, providers, outlook))
+        told.teller.begin(_about(config, jobs, told, providers, outlook))
         forget_control(state)
-        record_start(state, start)
+        record_start(state, told.start)
         warning = remember(state)
         if warning:
             told.teller.say(warning)
-        sending = _Sending(config, jobs, journal, Asked(providers, tariffs), told, start)
+        sending = _Sending(config, jobs, journal, Asked(providers, tariffs), told)
         try:
             done = asyncio.run(sending.work())
         except BatchrunError as exc:
@@ -108,14 +105,12 @@ class _Sending:
         journal: Journal,
         asked: Asked,
         told: Told,
-        start: RunStart,
     ) -> None:
         self._config = config
         self._jobs = jobs
         self._journal = journal
         self._providers = asked.providers
         self._told = told
-        self._start = start
         self._sink = build_sink(config.sinks)
         self._purse = Purse(asked.tariffs, Limits(config.max_cost, config.max_tokens_total), self._stop_at)
         self._tally: Tally | None = None
@@ -127,12 +122,12 @@ class _Sending:
         wasted = 0 if self._tally is None else self._tally.wasted_tokens
         counts = now | {"changed": len(self._told.before.changed)}
         spent = self._purse.spent.told()
-        return RunEnd(self._told.run, timestamp(), int(code), reason, counts, retried, wasted, spent)
+        return RunEnd(self._told.start.run, timestamp(), int(code), reason, counts, retried, wasted, spent)
 
     async def work(self) -> Ending:
         before, loop = self._told.before, asyncio.get_running_loop()
         tally = self._tally = Tally(self._jobs.total, before.finished, self._jobs.pending_count, loop.time())
-        with TelemetryLog(before.state.telemetry, self._told.run) as telemetry:
+        with TelemetryLog(before.state.telemetry, self._told.start.run) as telemetry:
             # After the SDK's import a full collection stalls the loop for 130 ms; what is there now is there for good.
             gc.collect()
             gc.freeze()
@@ -240,7 +235,7 @@ class _Sending:
 
     def _write_status(self, view: View, ended: dict[str, object] | None = None) -> None:
         """Replace the snapshot; a look-out for people, so what keeps it from being written is nobody's error."""
-        start = self._start
+        start = self._told.start
         facts = {"run": start.run, "jobs": start.jobs, "started": start.started, "model": start.model}
         write_snapshot(self._told.before.state, snapshot(view, facts, ended))
 
@@ -272,26 +267,6 @@ def _providers(config: RunConfig, jobs: JobFile, stack: ExitStack) -> dict[str, 
     return providers
 
 
-def _start(config: RunConfig, jobs: JobFile, run: str, results_size: int) -> RunStart:
-    return RunStart(
-        run=run,
-        started=timestamp(),
-        pid=os.getpid(),
-        host=socket.gethostname(),
-        version=__version__,
-        jobs=str(config.jobs.absolute()),
-        jobs_sha256=jobs.sha256,
-        args=sys.argv[1:],
-        total=jobs.total,
-        pending=jobs.pending_count,
-        model=_models(jobs),
-        simulated=config.simulate,
-        cwd=str(Path.cwd()),
-        retry=sorted(config.again),
-        results_size=results_size,
-    )
-
-
 def _prices(
     config: RunConfig, jobs: JobFile, providers: Mapping[str, Provider]
 ) -> tuple[Mapping[str, Tariff] | None, Outlook | None]:
@@ -311,23 +286,19 @@ def _prices(
 
 
 def _about(
-    config: RunConfig, jobs: JobFile, ending: Ending, providers: Mapping[str, Provider], outlook: Outlook | None
+    config: RunConfig, jobs: JobFile, told: Told, providers: Mapping[str, Provider], outlook: Outlook | None
 ) -> str:
     real = ", ".join(f"{provider.base_url} ({provider.credential})" for provider in providers.values())
     asked = "the embedded provider" if config.simulate else real
     pending = f"{jobs.pending_count:,} of {jobs.total:,} items pending"
     cost = "" if outlook is None else f"; {outlook_words(outlook)}"
-    return f"{pending}; model {_models(jobs)}{cost}; asking {asked}; answers go to {ending.state.results}"
+    return f"{pending}; model {told.start.model}{cost}; asking {asked}; answers go to {told.before.state.results}"
 
 
 def _curfew(config: RunConfig) -> Curfew:
     clock = config.deadline
     deadline = None if clock is None else next_occurrence(clock, datetime.now().astimezone())
     return Curfew(deadline, config.max_time, config.max_failures)
-
-
-def _models(jobs: JobFile) -> str:
-    return ", ".join(sorted(jobs.models))
 
 
 def _cpu_seconds() -> float:

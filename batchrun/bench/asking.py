@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 from batchrun.bench.budget import Budget, reckon
@@ -14,7 +13,7 @@ from batchrun.bench.sample import Sample
 from batchrun.failure import AttemptFailed, Failure
 from batchrun.providers.anthropic import AnthropicProvider
 from batchrun.providers.openai_chat import OpenAIChatProvider
-from batchrun.providers.provider import BackendConfig, ConnectionWatch, Provider, Reply, Request
+from batchrun.providers.provider import ConnectionWatch, Provider, Reply, Request
 from batchrun.purse import billed_tokens
 from batchrun.stream.attempt import attempt
 from batchrun.stream.clocks import ClockLimits
@@ -110,7 +109,7 @@ class Asker:
 
     def dearest(self, body: dict[str, Any]) -> float:
         """The most that a request can cost, in US dollars."""
-        return reckon(self.rates, INPUT_TOKENS, int(body["max_tokens"]))
+        return reckon(self.rates, INPUT_TOKENS, bound_of(body))
 
     async def close(self) -> None:
         await self.provider.close()
@@ -126,16 +125,13 @@ def _sample(observed: Observed, streamed: bool, ttft: float | None, tokens: int,
 
 
 def provider_for(endpoint: Endpoint, slots: int) -> Provider:
-    """Raises ConfigError or CredentialsError where the endpoint cannot be asked."""
-    backend = BackendConfig(
-        name="bench",
-        base_url=endpoint.base_url,
-        key_file=None if endpoint.key_file is None else Path(endpoint.key_file),
-        simulated=endpoint.is_embedded,
-        kind=endpoint.kind,
-        key_env=endpoint.key_env,
-    )
-    return OpenAIChatProvider(backend, slots) if endpoint.kind == "openai" else AnthropicProvider(backend, slots)
+    """As a run opens it, but with the SDK imported beforehand, for that second would be in the figures.
+
+    Raises:
+        ConfigError, CredentialsError: the endpoint cannot be asked.
+    """
+    opened = OpenAIChatProvider if endpoint.backend.kind == "openai" else AnthropicProvider
+    return opened(endpoint.backend, slots)
 
 
 def body_of(endpoint: Endpoint, number: int, tokens: int | None, max_tokens: int) -> dict[str, Any]:
@@ -144,7 +140,13 @@ def body_of(endpoint: Endpoint, number: int, tokens: int | None, max_tokens: int
     directive = f"[[tokens={tokens}]] " if endpoint.is_embedded and tokens is not None else ""
     words = "a few plain sentences" if tokens is None else f"about {max(1, tokens * 3 // 4)} plain words"
     prompt = f"{directive}Write {words} on what the number {number} has been used for."
-    return {"model": endpoint.model, "max_tokens": max_tokens, "messages": [{"role": "user", "content": prompt}]}
+    messages = [{"role": "user", "content": prompt}]
+    return {"model": endpoint.model, endpoint.limit_field: max_tokens, "messages": messages}
+
+
+def bound_of(body: dict[str, Any]) -> int:
+    """The most tokens that the answer may have."""
+    return int(body.get("max_tokens") or body["max_completion_tokens"])
 
 
 def billed_after(failure: Failure, dearest: float) -> float:

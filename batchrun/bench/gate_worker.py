@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from batchrun.bench.asking import LIMITS, Observed, body_of, provider_for
-from batchrun.bench.endpoint import Endpoint
+from batchrun.bench.endpoint import EMBEDDED, Endpoint
 from batchrun.bench.gate import ALONE, FIXED, LAW, GatePlan
 from batchrun.bench.reading import read_stream
 from batchrun.bench.sample import Sample
@@ -131,7 +131,7 @@ async def _read(observed: Observed, body: dict[str, Any], pipe: Pipe) -> int:
 
 
 async def measure(order: Mapping[str, Any]) -> Figures:
-    endpoint = Endpoint(base_url=order["base_url"])
+    endpoint = EMBEDDED.at(order["base_url"])
     return await _Policy(endpoint, GatePlan(**order["plan"]), order["policy"]).run()
 
 

@@ -92,7 +92,7 @@ class _Stopping:
 async def measure(order: Mapping[str, Any]) -> Figures:
     endpoint = endpoint_of(order["endpoint"])
     with ExitStack() as stack:
-        stats = stack.enter_context(SimulatorStats(str(endpoint.base_url))) if endpoint.is_embedded else None
+        stats = stack.enter_context(SimulatorStats(endpoint.base_url)) if endpoint.is_embedded else None
         stopping = _Stopping(endpoint, StopPlan(**order["plan"]), stats)
         try:
             await stopping.warm_up()

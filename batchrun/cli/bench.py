@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from batchrun.cli.bench_backends import backends
 from batchrun.cli.bench_buffer import buffer
 from batchrun.cli.bench_client import client
 from batchrun.cli.bench_gate import gate
@@ -14,7 +15,7 @@ from batchrun.cli.bench_stop import stop
 bench = typer.Typer(
     help="Measure: free of charge on the embedded provider, within a budget on a real endpoint.", no_args_is_help=True
 )
-for command in (client, modes, pool, stop, gate, buffer):
+for command in (client, modes, pool, stop, gate, buffer, backends):
     bench.command()(command)
 
 

@@ -16,18 +16,13 @@ HEAD = ("items", "n", "failed", "tokens", "at the rule", "sent", "seconds", "CPU
 RULE = '{"min_tokens": 40, "sentence_end": true}'
 
 
+@options.asking
 def stop(
     items: Annotated[int, typer.Option(min=1, help="Asked whole and stopped, each.")] = 40,
     concurrency: Annotated[int, typer.Option(min=1, help="How many at once.")] = 10,
     max_tokens: Annotated[int, typer.Option(min=1, help="Of each request.")] = 400,
     stop_when: Annotated[str, typer.Option(help="The rule, as a job line has it.", metavar="JSON")] = RULE,
-    base_url: options.BaseUrl = None,
-    kind: options.Kind = "anthropic",
-    model: options.Model = None,
-    key_file: options.KeyFile = None,
-    key_env: options.KeyEnv = None,
-    budget: options.Budget = None,
-    usd_per_mtok: options.Price = None,
+    asked: options.Asked = options.EMBEDDED,
     json: options.Json = False,
 ) -> None:
     """Early termination: tokens of items that a rule stops, against max_tokens and against whole answers."""
@@ -36,7 +31,7 @@ def stop(
     from batchrun.bench.stop import StopPlan, measure_stop
     from batchrun.cli.terminal import print_json
 
-    endpoint = options.endpoint_by(base_url, kind, model, (key_file, key_env), budget, usd_per_mtok)
+    endpoint = options.endpoint_by(asked)
     figures = measure_stop(endpoint, StopPlan(items, concurrency, max_tokens, _rule(stop_when)))
     if json:
         print_json({"schema": "batchrun.bench.stop/1", **asdict(figures)})

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# What is sent to these stays on this machine.
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
 class Wire(StrEnum):
     """The form in which a provider takes requests and gives answers."""
 
@@ -28,10 +32,10 @@ class BackendConfig:
     """A named provider; `kind` is "anthropic" or "openai".
 
     `base_url` None: that of the provider after which the kind is named, or what the SDK resolves. The key comes from
-    `key_file`, else from the environment variable that `key_env` names, else (anthropic alone) from where the SDK
-    looks. `simulated`: the embedded provider, which takes any key; a real one is never sent to it. `insecure_http`: a
-    key may travel unencrypted, not only on loopback. `headers` and `betas` go with each request; `model` is asked
-    where a job names none.
+    `key_file`, else from the environment variable that `key_env` names, else (where `claudes_key` says so) from where
+    the SDK looks; else there is none. `simulated`: the embedded provider, which takes any key; a real one is never
+    sent to it. `insecure_http`: a key may travel unencrypted, not only on loopback. `headers` and `betas` go with each
+    request; `model` is asked where a job names none.
     """
 
     name: str = "claude"
@@ -44,6 +48,11 @@ class BackendConfig:
     model: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # some servers take their key in one of them
     betas: tuple[str, ...] = ()
+    claudes_key: bool = False  # else Claude's key would go to whoever forgot to name one
+
+    @property
+    def is_claude(self) -> bool:
+        return self.name == "claude" and self.kind == "anthropic"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpcore2
 import httpx2
@@ -71,6 +72,17 @@ class HttpReply:
         # The next owner of the connection must find it unpaced.
         self._pacer.tick = 0.0
         await self._response.aclose()
+
+
+@asynccontextmanager
+async def replying(response: httpx2.Response, secret: str | None) -> AsyncIterator[HttpReply]:
+    """The reply in a response, closed at the end of the block. Raises AttemptFailed where it is of no known type."""
+    reply = HttpReply(response, secret)
+    try:
+        reply.require_known_type()
+        yield reply
+    finally:
+        await reply.close()
 
 
 def request_id_of(response: httpx2.Response) -> str | None:

@@ -24,11 +24,10 @@ import httpx2
 from anyio.streams.tls import TLSAttribute, TLSStream
 
 from batchrun.errors import ConfigError
-from batchrun.providers.provider import ConnectionWatch
+from batchrun.providers.provider import LOOPBACK, ConnectionWatch
 
 # The watch of the attempt whose task makes the connection; connections are made inside the task that needs them.
 CONNECTION_WATCH: ContextVar[ConnectionWatch | None] = ContextVar("connection_watch", default=None)
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 PACER = "batchrun_pacer"  # the name under which a connection hands out its pacer
 GRID = 0.01  # seconds; without it a hundred streams make a hundred turns of the loop where ten would do
 KEEPALIVE_SECONDS = 60.0  # shorter than the idle limits of common proxies
@@ -238,6 +237,14 @@ class PacedTransport(httpx2.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._pool.aclose()
+
+
+def client_over(transport: PacedTransport, headers: httpx2.Headers | None = None) -> httpx2.AsyncClient:
+    """The HTTP client that every provider asks with. It times nothing: the attempt's clocks do."""
+    # follow_redirects off: the key would travel to another origin. trust_env off: netrc is not ours to read.
+    return httpx2.AsyncClient(
+        transport=transport, headers=headers, follow_redirects=False, trust_env=False, timeout=None
+    )
 
 
 def proxy_for(base_url: str) -> httpx2.Proxy | None:

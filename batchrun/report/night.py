@@ -114,6 +114,12 @@ def changed_items(runs: Sequence[Run]) -> int:
     return next(counted, 0)
 
 
+def asking(runs: Sequence[Run]) -> Sequence[Run]:
+    """Those that had something to ask, or all of them where none had. A start that finds nothing pending is no run of a
+    night: it is written down where the job file was another one, so that this is known to have been seen."""
+    return [run for run in runs if run.start.pending] or runs
+
+
 def choose(runs: Sequence[Run], heard: Mapping[str, Heard], alive: str | None, since: str) -> list[Run]:
     """The runs of the night in the order of their starts.
 
@@ -121,8 +127,9 @@ def choose(runs: Sequence[Run], heard: Mapping[str, Heard], alive: str | None, s
         heard: run -> its last telemetry, for those that left some since `since`.
         alive: the run that is running now.
     """
-    chosen = [run for run in runs if run.start.run == alive or _until(run, heard) >= since]
-    return chosen or list(runs[-1:])
+    asked = asking(runs)
+    chosen = [run for run in asked if run.start.run == alive or _until(run, heard) >= since]
+    return chosen or list(asked[-1:])
 
 
 def tell(run: Run, heard: Mapping[str, Heard], alive: str | None, now: str) -> NightRun:

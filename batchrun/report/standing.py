@@ -13,7 +13,7 @@ from batchrun.journal.lock import Holder
 from batchrun.journal.runs import Run
 from batchrun.report.census import Totals
 from batchrun.report.job_file import UNREAD, JobFileNow
-from batchrun.report.night import Heard, NightRun, tell
+from batchrun.report.night import Heard, NightRun, asking, tell
 from batchrun.report.plain import moment
 from batchrun.report.resume import Position, Resume, next_step
 from batchrun.report.snapshot import GateView, LastError, Snapshot
@@ -39,10 +39,10 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`live` is None where no run is at work; `last` is the newest run, which is the one before while another one
-    `is_starting`. `totals` and `pending` are None where nobody can tell; `counted_at` is when the totals were true.
-    `changed` are finished items whose line asks something else now, as far as the newest run counted them; `spent` is
-    what the newest run has paid, None where it did not tell."""
+    """`live` is None where no run is at work; `last` is the newest run that had something to ask, which is the one
+    before while another one `is_starting`. `totals` and `pending` are None where nobody can tell; `counted_at` is when
+    the totals were true. `changed` are finished items whose line asks something else now, as far as the newest run
+    counted them; `spent` is what `last` has paid, None where it did not tell."""
 
     jobs: str
     holder: Holder | None
@@ -88,8 +88,8 @@ def standing(seen: Sighting) -> Standing:
     """Put together what the files say."""
     snapshot, counted = seen.snapshot, seen.counted
     heard = {snapshot.run: Heard(snapshot.stamp, spent=snapshot.spent)} if snapshot else {}
-    last = tell(seen.runs[-1], heard, seen.alive, seen.now) if seen.runs else None
-    total = last.total if last else snapshot.total if snapshot else None
+    last = tell(asking(seen.runs)[-1], heard, seen.alive, seen.now) if seen.runs else None
+    total = seen.runs[-1].start.total if seen.runs else snapshot.total if snapshot else None
     if counted and seen.file.ids is not None:
         total = len(seen.file.ids)
     totals = counted or (_totals(snapshot) if snapshot else None)

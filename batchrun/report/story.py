@@ -22,6 +22,7 @@ from batchrun.journal.state import StateDir
 from batchrun.report.closest import closest
 from batchrun.report.invocation import request_flags
 from batchrun.report.job_file import JobLine, job_lines
+from batchrun.report.night import asking
 from batchrun.report.source import Source
 
 PENDING = "pending"
@@ -92,7 +93,7 @@ def _is_other(job: JobLine, record: Checkpoint, source: Source, flags: RequestFl
 
 
 def _why_pending(job: JobLine, source: Source, flags: RequestFlags) -> str | None:
-    end = source.runs[-1].end if source.runs else None
+    end = asking(source.runs)[-1].end if source.runs else None
     asked = _as_job(job, flags)
     if end is None or asked is None:
         return None

@@ -21,6 +21,9 @@ CHARACTERS_A_TOKEN = 4  # the provider's own rule of thumb for English; used onl
 USAGE_ESTIMATED = "usage_estimated"  # the flag that says so
 # A cut-off answer may end inside a tool's input; with any other stop reason that is a broken stream.
 CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded"})
+# What gateways write into a stream to keep it alive or to end it as they know it, and the flag that counts it.
+REMARKS = {b"": "empty_event", b"[DONE]": "done_marker"}
+LONGEST_REMARK = 16  # with white space around it; longer data is not looked through, for there is much of it
 
 
 class Kind(Enum):
@@ -123,30 +126,11 @@ class MessageFold:
             ProtocolError: not JSON, or an order that no sound stream has.
             StreamError: the provider gave up inside the stream.
         """
-        event = json_object(data)
         self.last_text = ""
-        match event.get("type"):
-            case "content_block_delta":
-                return self._delta(event)
-            case "ping":
-                return Kind.PING
-            case "content_block_start":
-                return self._block_start(event)
-            case "content_block_stop":
-                self._open_block(event).is_open = False
-                return Kind.META
-            case "message_start":
-                return self._start(event)
-            case "message_delta":
-                return self._message_delta(event)
-            case "message_stop":
-                self._stopped = True
-                return Kind.META
-            case "error":
-                raise _stream_error(event)
-            case _:
-                self._flag("unknown_event")
-                return Kind.META
+        if len(data) <= LONGEST_REMARK and (remark := REMARKS.get(data.strip())) is not None:
+            self._flag(remark)
+            return Kind.PING
+        return self._take(json_object(data))
 
     def message(self) -> Message:
         """The whole answer.
@@ -172,6 +156,30 @@ class MessageFold:
             self._usage["output_tokens"] = self.received_tokens
         content = cut_content([block.finished() for block in self._blocks], characters)
         return message_of(self._head, content, stop_reason, self._usage, tuple(sorted(self._flags)))
+
+    def _take(self, event: dict[str, Any]) -> Kind:
+        match event.get("type"):
+            case "content_block_delta":
+                return self._delta(event)
+            case "ping":
+                return Kind.PING
+            case "content_block_start":
+                return self._block_start(event)
+            case "content_block_stop":
+                self._open_block(event).is_open = False
+                return Kind.META
+            case "message_start":
+                return self._start(event)
+            case "message_delta":
+                return self._message_delta(event)
+            case "message_stop":
+                self._stopped = True
+                return Kind.META
+            case "error":
+                raise _stream_error(event)
+            case _:
+                self._flag("unknown_event")
+                return Kind.META
 
     def _flag(self, name: str) -> None:
         self._flags[name] = self._flags.get(name, 0) + 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from batchrun.bench.budget import Budget, reckon
-from batchrun.bench.endpoint import Endpoint, share_of
+from batchrun.bench.endpoint import EMBEDDED, Endpoint, share_of
 from batchrun.prices.bill import Rates
+from batchrun.providers.provider import BackendConfig
 
 
 def test_input_and_output_have_prices_of_their_own() -> None:
@@ -49,7 +50,7 @@ def test_without_a_price_nothing_is_spent() -> None:
 
 def test_each_worker_gets_an_equal_share_of_what_is_left() -> None:
     """And never less than nothing; the embedded provider stays free."""
-    endpoint = Endpoint(base_url="https://x", is_embedded=False, budget_usd=1.0, rates=Rates(1.0, 1.0))
+    endpoint = Endpoint(BackendConfig(base_url="https://x"), budget_usd=1.0, rates=Rates(1.0, 1.0))
     assert share_of(endpoint, 0.25, 3).budget_usd == 0.25
     assert share_of(endpoint, 2.0, 1).budget_usd == 0
-    assert share_of(Endpoint(), 2.0, 1).budget_usd is None
+    assert share_of(EMBEDDED, 2.0, 1).budget_usd is None

@@ -24,7 +24,7 @@ async def asked(endpoint: Endpoint, prompt: str, stop_when: StopWhen | None) -> 
 
 async def test_the_stream_is_closed_where_the_rule_holds(quick: Endpoint) -> None:
     """The provider notices that its client is gone, and has sent only a part."""
-    with SimulatorStats(str(quick.base_url)) as stats:
+    with SimulatorStats(quick.base_url) as stats:
         before = stats.read()
         answer = await asked(quick, "[[tokens=300]] x", StopWhen(max_chars=100))
         after = stats.read()
@@ -36,7 +36,7 @@ async def test_the_stream_is_closed_where_the_rule_holds(quick: Endpoint) -> Non
 
 async def test_without_a_rule_the_answer_is_whole(quick: Endpoint) -> None:
     """It has the provider's number of tokens, and its connection is not cut."""
-    with SimulatorStats(str(quick.base_url)) as stats:
+    with SimulatorStats(quick.base_url) as stats:
         before = stats.read()
         answer = await asked(quick, "[[tokens=30]] x", None)
         after = stats.read()

@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from batchrun.bench.asking import body_of, bound_of
 from batchrun.bench.endpoint import EMBEDDED
 from batchrun.bench.gate import GatePlan, gate_comparison
 from batchrun.bench.pool import CLIENTS, PoolPlan, pool_comparison
 from batchrun.cli.bench_gate import print_gate
+from batchrun.cli.bench_options import Asked, endpoint_by
 from batchrun.cli.bench_pool import print_pool
-from tests.cli.program import LIMIT_SECONDS, batchrun
+from batchrun.simulator.process import SimulatorProcess
+from tests.cli.program import CANARY, LIMIT_SECONDS, batchrun
 
 TINY = {
     "client": ("--streams", "2", "--rate", "100", "--seconds", "0.1"),
@@ -23,6 +26,7 @@ TINY = {
     "pool": ("--requests", "4", "--concurrency", "2", "--prewarm", "2", "--rounds", "1"),
     "stop": ("--items", "2", "--max-tokens", "20", "--concurrency", "2", "--stop-when", '{"max_chars": 20}'),
     "gate": ("--items", "2", "--fixed", "2", "--tokens", "2"),
+    "backends": ("--items", "4", "--slots", "2", "--slower", "2", "--tokens", "2", "--rounds", "1"),
     "buffer": ("--sessions", "2", "--tokens", "5", "--consumer-ms", "1", "--rate", "1000", "--size", "2"),
 }
 BROKEN: dict[str, Any] = {
@@ -129,6 +133,7 @@ def test_the_table_of_gate_has_the_curves(capsys: pytest.CaptureFixture[str]) ->
         (("--base-url", "https://127.0.0.1:9"), "--budget USD"),
         (("--base-url", "https://127.0.0.1:9", "--budget", "1", "--model", "own-7b"), "--usd-per-mtok"),
         (("--budget", "1"), "--base-url"),
+        (("--backend", "local"), "--budget USD"),
     ],
 )
 def test_nothing_is_asked_that_may_cost_without_a_budget_and_a_price(
@@ -139,6 +144,33 @@ def test_nothing_is_asked_that_may_cost_without_a_budget_and_a_price(
     assert done.returncode == 2
     assert missing in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_backend_is_asked_as_a_run_here_would_ask_it(tmp_path: Path, instant: SimulatorProcess) -> None:
+    """Its address, dialect, model and key come from batchrun.toml; what else might say so contradicts it."""
+    table = f'[backends.local]\nkind = "openai"\nbase_url = "{instant.base_url}/v1"\nmodel = "m"\nkey_env = "K"\n'
+    (tmp_path / "batchrun.toml").write_text(table, encoding="utf-8")
+    words = ("bench", "modes", *TINY["modes"], "--backend", "local", "--budget", "0", "--usd-per-mtok", "0")
+    done = batchrun(*words, "--json", cwd=tmp_path, env={"K": CANARY})
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["endpoint"] == f"{instant.base_url}/v1"
+    assert [mode["succeeded"] for mode in told["modes"]] == [2, 2, 2]
+    refused = json.loads(batchrun(*words, "--json", cwd=tmp_path, env={"K": "sk-invalid"}).stdout)
+    assert [mode["causes"] for mode in refused["modes"]] == [{"credentials": 2}] * 3
+    for wrong, why in ((("--key-env", "K"), "--key-env and --backend"), (("--backend", "remote"), "'remote'")):
+        done = batchrun(*words, *wrong, cwd=tmp_path)
+        assert done.returncode == 2
+        assert why in done.stderr
+
+
+def test_openai_itself_is_told_the_bound_by_its_new_name() -> None:
+    """As in a run; other servers by the one that all of them know."""
+    for url, name in (("https://api.openai.com/v1", "max_completion_tokens"), ("http://127.0.0.1:1/v1", "max_tokens")):
+        endpoint = endpoint_by(Asked(base_url=url, kind="openai", model="m", budget=1.0, usd_per_mtok=1.0))
+        body = body_of(endpoint, 1, None, 50)
+        assert body[name] == 50
+        assert bound_of(body) == 50
 
 
 def test_a_bench_that_measured_nothing_says_so(tmp_path: Path) -> None:

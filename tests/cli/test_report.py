@@ -110,6 +110,35 @@ def test_an_outage_is_told(tmp_path: Path) -> None:
     assert facts["flavours"]["stream"]["words"].startswith("could not connect: ")
 
 
+def test_a_job_file_that_a_start_has_looked_into_is_no_changed_one(tmp_path: Path) -> None:
+    """Where nothing was pending in it. The start is written down once, however often cron repeats it, and is no run of
+    the night."""
+    jobs, words = tmp_path / "jobs.jsonl", ("run", "jobs.jsonl", "--simulate", "--scenario", "instant")
+    write_jobs(jobs, prompts(3))
+    assert batchrun(*words, cwd=tmp_path).returncode == 0
+    before = json.loads(batchrun("report", "jobs.jsonl", "--json", cwd=tmp_path).stdout)
+    write_jobs(jobs, prompts(2))
+    changed = json.loads(batchrun("report", "jobs.jsonl", "--json", cwd=tmp_path).stdout)
+    assert (changed["job_file"]["changed"], changed["resume"]["command"] is None) == (True, False)
+    for _ in range(2):
+        assert batchrun("run", "jobs.jsonl", cwd=tmp_path).returncode == 0
+    runs = [json.loads(line) for line in (tmp_path / "jobs.batchrun" / "runs.jsonl").read_bytes().splitlines()]
+    assert [(line["event"], line.get("pending")) for line in runs] == [
+        ("start", 3),
+        ("end", None),
+        ("start", 0),
+        ("end", None),
+    ]
+    assert (runs[-1]["reason"], runs[-1]["exit_code"]) == ("nothing pending", 0)
+    after = json.loads(batchrun("report", "jobs.jsonl", "--json", cwd=tmp_path).stdout)
+    assert (after["job_file"]["changed"], after["resume"]["command"]) == (False, None)
+    assert after["runs"] == before["runs"]
+    assert after["headline"].startswith("2 of 2 items answered in ")
+    write_jobs(jobs, prompts(4))
+    more = json.loads(batchrun("report", "jobs.jsonl", "--json", cwd=tmp_path).stdout)
+    assert more["resume"]["command"].endswith("jobs.jsonl --simulate --scenario instant"), "as the run that asked"
+
+
 def test_a_run_that_could_not_start_is_no_run(tmp_path: Path) -> None:
     """It left a state with nothing in it but the headers of its files."""
     writer = StateWriter(tmp_path / "jobs.jsonl")

@@ -162,6 +162,17 @@ class ProviderThatStutters(ProviderThatAnswers):
         yield from (whole[at : at + 1] for at in range(len(whole)))
 
 
+class ProviderThatMakesRemarks(ProviderThatAnswers):
+    """A whole answer, with what gateways add to keep a connection alive before each event and after the last."""
+
+    remarks = b": still here\n\nevent: ping\ndata: still here\n\ndata:\n\ndata: [DONE]\n\n"
+
+    def steps(self, request: Request) -> Iterator[Step]:
+        for event in answer(*self.text_for(request)):
+            yield self.remarks + on_the_wire(event)
+        yield self.remarks
+
+
 class ProviderThatRepeatsItself(ProviderThatAnswers):
     """Begins the message twice."""
 

@@ -49,6 +49,14 @@ def test_where_nothing_ran_the_newest_run_is_told() -> None:
     assert choose([], {}, None, stamp(HOUR)) == []
 
 
+def test_a_start_that_found_nothing_pending_is_no_run_of_the_night() -> None:
+    """It asked nobody; it is told only where no run ever asked anybody."""
+    asked, looked = run("asked", 0, 60), run("looked", 2 * HOUR, 2 * HOUR)
+    looked = replace(looked, start=replace(looked.start, pending=0))
+    assert names(choose([asked, looked], {}, None, stamp(HOUR))) == ["asked"]
+    assert names(choose([looked], {}, None, stamp(HOUR))) == ["looked"]
+
+
 @pytest.mark.parametrize(
     ("exit_code", "how", "said"),
     [

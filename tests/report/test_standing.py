@@ -64,6 +64,15 @@ def test_a_run_that_drains_says_why() -> None:
     assert "stopping | SIGTERM received; waiting for what is in flight" in page(found)
 
 
+def test_a_start_that_found_nothing_pending_is_not_the_last_run() -> None:
+    """How many items there are it knows best; how the night went, the run before it."""
+    look = replace(START, run="run-2", started=stamp(710), total=290, pending=0)
+    runs = [*ended(75, "SIGTERM received").runs, Run(look, RunEnd("run-2", stamp(711), 0, "nothing pending"))]
+    found = standing(replace(KILLED, runs=runs))
+    assert found.last is not None
+    assert (found.last.run, found.total) == ("run-1", 290)
+
+
 def test_a_run_that_has_only_just_started_shows_no_older_figures() -> None:
     """The snapshot is still that of the run before."""
     fresh = replace(START, run="run-2", pending=180)

@@ -32,6 +32,7 @@ from tests.providers.fakes import (
     ProviderThatFallsSilent,
     ProviderThatGivesUpInMidAnswer,
     ProviderThatIsSlowToConnect,
+    ProviderThatMakesRemarks,
     ProviderThatNeverAnswers,
     ProviderThatRepeatsItself,
     ProviderThatSendsGarbage,
@@ -81,6 +82,10 @@ STORIES: dict[str, tuple[Story, Answered | Failed]] = {
     ),
     "stutters": (ProviderThatStutters, Answered("You asked: What now?")),
     "answers in one document": (lambda: ProviderThatAnswersInOneDocument("Hel", "lo"), Answered("Hello")),
+    "makes remarks": (
+        lambda: ProviderThatMakesRemarks("Hel", "lo"),
+        Answered("Hello", ("done_marker", "empty_event")),
+    ),
     "repeats itself": (
         lambda: ProviderThatRepeatsItself("Hello"),
         Answered("Hello", ("duplicate_message_start",)),
