@@ -15,7 +15,8 @@ from batchrun.spent import Spent
 class Ending:
     """`finished` counts the items of the whole job file by status, `now` those of this run; `changed` are the ids of
     finished items whose job asks something else now. `overhead` is the share of the process's CPU time that was
-    charged to no item, `spent` what this run paid; None where nothing was sent."""
+    charged to no item, `spent` what this run paid; None where nothing was sent. `undelivered` are the answers that this
+    run keeps for the next one to deliver; `sink_error` says why the last of them was not taken."""
 
     state: StateDir
     exit_code: ExitCode
@@ -27,6 +28,8 @@ class Ending:
     reason: str | None = None
     overhead: float | None = None
     spent: Spent | None = None
+    undelivered: int = 0
+    sink_error: str = ""
 
     @property
     def pending(self) -> int:

@@ -112,9 +112,9 @@ class Engine:
         self._draining = asyncio.Event()
         self._is_worked_off = False
         self._backing_off = 0
-        self._attempts = Attempts(
-            terms.manner, Hands(self._start_delivery, self._rescue, self._waste, around.purse.pay)
-        )
+        self._rescued: list[Outcome] = []  # of items that were cut off with an answer in hand
+        hands = Hands(self._start_delivery, self._rescued.append, self._waste, around.purse.pay)
+        self._attempts = Attempts(terms.manner, hands)
         self._load: Load | None = None
         self._tokens_seen = 0
         self._tok_s = 0.0
@@ -146,6 +146,7 @@ class Engine:
             pending=tally.total - sum(tally.finished.values()),
             in_flight=sum(lane.gate.in_flight for lane in self._lanes.values()),
             backing_off=self._backing_off,
+            with_sinks=self._attempts.with_sinks,
             retries=tally.retried.total(),
             retried=dict(tally.retried),
             wasted_tokens=tally.wasted_tokens,
@@ -171,10 +172,13 @@ class Engine:
         except TimeoutError:
             log.info("stopped with items in flight; they stay pending")
         self._is_worked_off = True
+        for outcome in self._rescued:
+            self._group.create_task(self._commit(outcome))
 
     def _arm_stop(self, cutoff: asyncio.Timeout) -> None:
         def drain() -> None:
             self._draining.set()
+            self._attempts.hurry()
             for lane in self._lanes.values():
                 lane.gate.close()
             self._around.on_drain(sum(lane.gate.in_flight for lane in self._lanes.values()))
@@ -243,7 +247,7 @@ class Engine:
     def _weigh(self, item: Item, lane: Lane, result: Message | Failure, sent_at: float) -> Verdict | None:
         """What follows from a failed attempt, for everybody at once and for the item; None for an answer."""
         if isinstance(result, Message):
-            lane.answered()
+            lane.answered(result)
             return None
         now = self._loop.time()
         strikes = lane.failed(result, item.job.id, now)
@@ -257,6 +261,8 @@ class Engine:
             lane.hold(verdict.hold, sent_at if result.cause is Cause.RATE_LIMITED else None, now)
         if verdict.action is Action.SHELVE:
             self._shelve(lane.name, item.job.model, result, verdict)
+        if verdict.stops_run:
+            self._stop.drain(f"{result.cause}: {result.message}", verdict.exit_code)
         return verdict
 
     def _policy(self, now: float) -> RetryPolicy:
@@ -276,8 +282,6 @@ class Engine:
             return not await self._back_off(verdict.delay)
         if verdict.action is Action.FAIL:
             await self._finish(item.failed(result, measure, now, final=verdict.final, answer=ended.undelivered))
-        if verdict.stops_run:
-            self._stop.drain(f"{result.cause}: {result.message}", verdict.exit_code)
         return True
 
     async def _finish(self, outcome: Outcome) -> None:
@@ -290,9 +294,6 @@ class Engine:
 
     def _start_delivery(self, run: Coroutine[Any, Any, None]) -> None:
         self._items.create_task(run)
-
-    def _rescue(self, outcome: Outcome) -> None:
-        self._group.create_task(self._commit(outcome))
 
     def _waste(self, job: Job, tokens: int) -> None:
         self._tally.wasted_tokens += tokens

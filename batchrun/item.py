@@ -15,7 +15,7 @@ from batchrun.failure import Cause, Failure
 from batchrun.jobs.job import Job
 from batchrun.outcome import Measure, Outcome, Status
 from batchrun.retry import RULES
-from batchrun.stream.message import Message
+from batchrun.stream.message import USAGE_ESTIMATED, Message
 from batchrun.stream.stop_rule import STOP_RULE
 
 STATUS_OF_STOP_REASON = {
@@ -122,7 +122,9 @@ class Item:
     def _saved(self, message: Message) -> int:
         """Tokens that an early end saved, against the most that the request allowed."""
         most = self.job.max_tokens
-        if most is None or not message.stop_reason.startswith(STOP_RULE):
+        # Where the provider told the usage, the answer had come to its end: all of it was generated, nothing was saved.
+        is_early = message.stop_reason.startswith(STOP_RULE) and USAGE_ESTIMATED in message.flags
+        if most is None or not is_early:
             return 0
         return max(0, most - message.output_tokens)
 

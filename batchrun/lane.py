@@ -5,6 +5,7 @@ A lane is asked once a period and told what the operator wants; it starts nothin
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,8 +18,10 @@ from batchrun.gate.slots import Gate
 from batchrun.gate.traffic import Traffic
 from batchrun.journal.control import Tuning
 from batchrun.providers.provider import Provider
+from batchrun.providers.quota import Quota, Unit
 from batchrun.retry import Strikes
 from batchrun.stream.clocks import ClockLimits
+from batchrun.stream.message import Message
 
 log = logging.getLogger("batchrun")
 
@@ -45,6 +48,7 @@ class Lane:
         self.traffic = Traffic() if traffic is None else traffic
         self.strikes = Strikes()
         self._cut_at = -CUT_PERIOD
+        provider.listen(self._told)
         self.bounds = bounds
         self._given = bounds
         self._law = law
@@ -95,8 +99,9 @@ class Lane:
         log.info("gate %s: tuned to %s", self.name, tuning)
         return True
 
-    def answered(self) -> None:
+    def answered(self, message: Message) -> None:
         """The backend has answered an item."""
+        self.traffic.pace.spent(_tokens(message))
         self.strikes.answered()
         was_open = self.traffic.breaker.is_open
         self.traffic.answered()
@@ -131,6 +136,11 @@ class Lane:
         if refused_at is not None:
             self.traffic.pace.refused(refused_at, now, seconds)
         self.gate.hold(seconds)
+
+    def _told(self, quotas: tuple[Quota, ...], sent_at: float) -> None:
+        self.traffic.told(quotas, sent_at, asyncio.get_running_loop().time())
+        if self.gate.is_paced:
+            self.gate.look_again()
 
     def _is_back(self) -> None:
         log.info("gate %s: the provider answers again", self.name)
@@ -175,3 +185,12 @@ class Lane:
         if self.gate.is_paced:
             return LimitedBy.RATE_LIMIT, "paced by what the provider says is left of its limits"
         return self._decision.limited_by, self._decision.reason
+
+
+def _tokens(message: Message) -> dict[Unit, float]:
+    """What an answer took of limits on tokens. What a cache gave counts towards none of them."""
+    told = message.usage.get("input_tokens"), message.usage.get("cache_creation_input_tokens")
+    # A gateway may send anything here.
+    given = float(sum(count for count in told if isinstance(count, int) and count > 0))
+    taken = float(message.output_tokens)
+    return {Unit.INPUT_TOKENS: given, Unit.OUTPUT_TOKENS: taken, Unit.TOKENS: given + taken}

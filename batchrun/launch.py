@@ -18,7 +18,14 @@ from pathlib import Path
 from batchrun import __version__
 from batchrun.config import RunConfig
 from batchrun.ending import Ending, exit_code
-from batchrun.errors import BatchrunError, ChangedJobsError, ConfigError, JobFileUnreadable, JournalError, NoRunError
+from batchrun.errors import (
+    BatchrunError,
+    ChangedJobsError,
+    ConfigError,
+    JobFileUnreadable,
+    JournalError,
+    NoRunError,
+)
 from batchrun.item import timestamp
 from batchrun.jobs.reader import JobFile, Reading, check_jobs
 from batchrun.jobs.spool import check_place, spool
@@ -30,6 +37,7 @@ from batchrun.journal.runs import RunEnd, RunStart, read_runs, record_end, recor
 from batchrun.journal.state import StateDir
 from batchrun.journal.writer import Journal
 from batchrun.outcome import Status
+from batchrun.sinks.chain import build_sink
 from batchrun.sorter import Changed, Sorter, Wishes, retry_before, stopped_retry
 from batchrun.stop import StopSwitch, signals_to
 from batchrun.stream.stop_rule import BadStopWhen, parse_stop_when
@@ -42,7 +50,7 @@ def launch(config: RunConfig, teller: Teller) -> Ending:
     Raises:
         BatchrunError: before anything was sent, or because the state cannot be written any more.
     """
-    if config.jobs.is_dir():
+    if _is_directory(config.jobs):
         raise JobFileUnreadable(f"{config.jobs}: is a directory; name the job file in it")
     check_place(config.jobs, config.state)
     state = StateDir(config.state) if config.state is not None else StateDir.for_jobs(config.jobs)
@@ -65,14 +73,22 @@ def launch(config: RunConfig, teller: Teller) -> Ending:
             if not config.selection.only:  # which tells nothing of the other items
                 _note_look(state, start, ending)
             return ending
+        sink = build_sink(config.sinks)  # what is wrong with it is told before anything has begun
         from batchrun.sending import Told, send  # noqa: PLC0415 - see above
 
-        return send(config, jobs, journal, Told(ending, start, teller, stop))
+        return send(config, jobs, journal, Told(ending, start, teller, stop, sink))
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # where we may not look, whoever reads the file says so
 
 
 def _open(config: RunConfig, state: StateDir, run: str, stack: ExitStack) -> tuple[Journal, JobFile, Sorter, list[str]]:
     """Check the job file before a state is made, but look into a state that is there under its lock."""
-    journal = _journal(config, state, run, "") if state.checkpoint.exists() else None
+    journal = _journal(config, state, run, "") if state.is_begun() else None
     if journal is not None:
         stack.callback(journal.close)
     jobs, sorter, notices = _check(config, state, FinishedIndex() if journal is None else journal.finished)

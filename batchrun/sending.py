@@ -39,7 +39,7 @@ from batchrun.purse import Limit, Limits, Purse, Tariff
 from batchrun.report.money import outlook_words
 from batchrun.report.plain import dollars
 from batchrun.simulator.process import start_simulator
-from batchrun.sinks.chain import build_sink
+from batchrun.sinks.sink import Sink
 from batchrun.stop import StopSwitch
 from batchrun.stream.stop_rule import parse_stop_when
 from batchrun.tally import Tally, View
@@ -49,13 +49,14 @@ from batchrun.teller import Teller
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is known before the first request: how things stood, how the run begins, who listens, and what may stop
-    it."""
+    """What is known before the first request: how things stood, how the run begins, who listens, what may stop it, and
+    who takes the answers."""
 
     before: Ending
     start: RunStart
     teller: Teller
     stop: StopSwitch
+    sink: Sink | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class _Sending:
         self._journal = journal
         self._providers = asked.providers
         self._told = told
-        self._sink = build_sink(config.sinks)
+        self._sink = told.sink
         self._purse = Purse(asked.tariffs, Limits(config.max_cost, config.max_tokens_total), self._stop_at)
         self._tally: Tally | None = None
         self.reason: str | None = None
@@ -154,7 +155,7 @@ class _Sending:
     def _end(self, engine: Engine, tally: Tally, cpu: float) -> Ending:
         stop, finished = self._told.stop, tally.finished
         codes, self.reason = stop.codes, stop.reason
-        if sum(finished.values()) == tally.total:
+        if sum(finished.values()) == tally.total and not tally.undelivered:
             # Everything came home in the drain: nothing is left that could be resumed.
             codes, self.reason = codes - {ExitCode.STOPPED_EARLY}, None
         for (backend, model), message in engine.shelved.items():
@@ -170,6 +171,8 @@ class _Sending:
             finished=finished,
             now={str(status): tally.now[status] for status in Status},
             reason=self.reason if stop.reason else None,
+            undelivered=tally.undelivered,
+            sink_error=tally.sink_error,
             overhead=max(0.0, 1 - engine.accounts_cpu / cpu) if cpu > 0 else None,
             spent=self._purse.spent,
         )
@@ -292,7 +295,12 @@ def _about(
     asked = "the embedded provider" if config.simulate else real
     pending = f"{jobs.pending_count:,} of {jobs.total:,} items pending"
     cost = "" if outlook is None else f"; {outlook_words(outlook)}"
-    return f"{pending}; model {told.start.model}{cost}; asking {asked}; answers go to {told.before.state.results}"
+    goes = f"answers go to {told.before.state.results}{_takers(told.sink)}"
+    return f"{pending}; model {told.start.model}{cost}; asking {asked}; {goes}"
+
+
+def _takers(sink: Sink | None) -> str:
+    return "" if sink is None else f" and to {sink.name}"
 
 
 def _curfew(config: RunConfig) -> Curfew:

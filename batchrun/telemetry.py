@@ -75,6 +75,7 @@ def telemetry_line(run: str, view: View, load: Load, lag_ms: float) -> dict[str,
         "retried": view.retried,
         "wasted_tokens": view.wasted_tokens,
         "spent": view.spent.told(),
+        "with_sinks": view.with_sinks,
         "gates": view.gates,
     }
 
@@ -92,6 +93,7 @@ def snapshot(view: View, facts: dict[str, Any], ended: dict[str, Any] | None = N
         "pending": view.pending,
         "in_flight": view.in_flight,
         "backing_off": view.backing_off,
+        "with_sinks": view.with_sinks,
         "again": view.again,
         "retries": view.retries,
         "gates": view.gates,

@@ -25,7 +25,7 @@ from batchrun.jobs.reader import JobFile, check_jobs
 from batchrun.journal.control import Control
 from batchrun.lane import Lane
 from batchrun.outcome import Outcome
-from batchrun.providers.provider import ConnectionWatch, Request, Wire
+from batchrun.providers.provider import ConnectionWatch, HearsQuotas, Request, Wire
 from batchrun.purse import Purse
 from batchrun.retry import RetryPolicy
 from batchrun.spent import Charge
@@ -33,12 +33,13 @@ from batchrun.stop import StopSwitch
 from batchrun.stream.clocks import ClockLimits
 from batchrun.tally import Tally, View
 
-Step = float | Failure | BaseException
+Step = float | tuple[str, ...] | Failure | BaseException
 Script = Callable[[str, int], Sequence[Step]]  # prompt, how many times it was asked before -> what happens
 
 
 class ScriptedReply:
-    """Waits for the numbers of its script, breaks at its failures; at the end of it answers with the prompt."""
+    """Waits for the numbers of its script, says its texts (those of one step in one read), breaks at its failures; at
+    the end of it answers with the prompt."""
 
     def __init__(self, prompt: str, steps: Sequence[Step]) -> None:
         self._prompt = prompt
@@ -57,10 +58,12 @@ class ScriptedReply:
                 raise AttemptFailed(step)
             if isinstance(step, BaseException):
                 raise step
+            if isinstance(step, tuple):
+                yield b"".join(_piece(text) for text in step)
+                continue
             await asyncio.sleep(step)
             yield _sse({"type": "ping"})
-        delta = {"type": "text_delta", "text": f"answer to {self._prompt}"}
-        yield _sse({"type": "content_block_delta", "index": 0, "delta": delta})
+        yield _piece(f"answer to {self._prompt}")
         yield _sse({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 4}})
         yield _sse({"type": "message_stop"})
 
@@ -101,6 +104,9 @@ class ScriptedProvider:
 
     async def warm(self, connect_timeout: float) -> None:
         self.warmed += 1
+
+    def listen(self, heard: HearsQuotas) -> None:
+        self.heard = heard
 
     def kept(self, text: str) -> str:
         return text
@@ -192,6 +198,7 @@ class Stage:
         self.load = ToldLoad()
         self.stop = StopSwitch()
         self.views: list[View] = []
+        self.clocks = ClockLimits()
         self.control: Control | None = None
         self.wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.purse = Purse()
@@ -212,7 +219,7 @@ class Stage:
             wall_clock=self.wall_clock,
             purse=self.purse,
         )
-        lanes = {"claude": Lane.open("claude", self.provider, self._bounds, ClockLimits(), now)}
+        lanes = {"claude": Lane.open("claude", self.provider, self._bounds, self.clocks, now)}
         self.engine = Engine(self._terms, self.jobs, self.store, lanes, tally, around)
         return self.engine
 
@@ -222,6 +229,10 @@ class Stage:
         ids = [outcome.id for outcome in self.store.outcomes]
         assert len(ids) == len(set(ids))
         return {outcome.id: outcome for outcome in self.store.outcomes}
+
+
+def _piece(text: str) -> bytes:
+    return _sse({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}})
 
 
 def _sse(event: dict[str, Any]) -> bytes:

@@ -227,6 +227,30 @@ def test_a_config_is_one_frozen_value(site: Site) -> None:
         config.period = 1.0  # type: ignore[misc]
 
 
+def test_a_rule_of_the_file_is_a_default_and_no_part_of_the_request(site: Site) -> None:
+    """Changing it makes no finished item another request; a flag or a variable does."""
+    site.beside.write_text("[run]\nstop_when = {max_chars = 5}\n")
+    of_file = site.resolve()
+    assert (of_file.stop_when, of_file.flags.stop_when) == ({"max_chars": 5}, None)
+    flagged = site.resolve(stop_when='{"max_chars": 9}')
+    assert flagged.stop_when == flagged.flags.stop_when == {"max_chars": 9}
+    site.environment["BATCHRUN_STOP_WHEN"] = '{"max_chars": 7}'
+    assert site.resolve().flags.stop_when == {"max_chars": 7}
+
+
+def test_a_rule_for_answers_that_come_in_one_piece_is_refused(site: Site) -> None:
+    """Nothing could be saved by it; of a file it may be a default for other runs."""
+    with pytest.raises(UsageError, match=r"--stop-when: .* in one piece cannot be stopped"):
+        site.resolve(stop_when='{"max_chars": 9}', stream=False)
+    site.beside.write_text("[run]\nstop_when = {max_chars = 5}\n")
+    assert site.resolve(stream=False).stop_when == {"max_chars": 5}
+
+
+def test_functions_are_looked_for_beside_the_job_file(site: Site) -> None:
+    """Wherever cron stands."""
+    assert site.resolve(sink=["publish:save"]).sinks.directory == site.jobs.parent
+
+
 # -- where the state lies, for those who look --------------------------------------------------------------------------
 
 

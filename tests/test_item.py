@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import orjson
@@ -125,6 +126,38 @@ def test_an_outcome_is_not_changed_by_what_comes_after() -> None:
     outcome = item.answered(message(), MEASURE, 1.0)
     item.note(Failure(Cause.BROKEN, ""))
     assert outcome.retried == {}
+
+
+STOPPED = replace(message("stop_rule:max_chars"), flags=("usage_estimated",), output_tokens=4)
+
+
+@pytest.mark.parametrize(
+    ("answer", "body", "saved"),
+    [
+        (STOPPED, {"max_tokens": 9}, 5),
+        (STOPPED, {"max_completion_tokens": 100}, 96),
+        (STOPPED, {"max_tokens": 3}, 0),
+        (STOPPED, {}, 0),
+        (replace(STOPPED, flags=()), {"max_tokens": 9}, 0),
+        (message(), {"max_tokens": 900}, 0),
+        (replace(message(), flags=("usage_estimated",)), {"max_tokens": 900}, 0),
+    ],
+)
+def test_what_an_early_end_saved_is_counted_against_the_most(answer: Message, body: dict[str, int], saved: int) -> None:
+    """Where the request sets no bound, or the answer had come to its end by itself, nothing was saved."""
+    job = replace(JOB, body={"model": "m"} | body)
+    outcome = Item(job, 0.0).answered(answer, MEASURE, 1.0)
+    assert (outcome.status, outcome.saved_tokens) == (Status.DONE, saved)
+
+
+def test_an_answer_that_no_sink_took_goes_into_the_failure() -> None:
+    """Whole, so that nobody has to ask for it again."""
+    failure = Failure(Cause.SINK, "no disk")
+    outcome = Item(JOB, 0.0).failed(failure, MEASURE, 1.0, final=False, answer=message())
+    assert (outcome.status, outcome.final, outcome.is_kept) == (Status.FAILED, False, True)
+    assert (outcome.text, outcome.stop_reason, outcome.usage) == ("Ja.", "end_turn", {"output_tokens": 12})
+    assert (outcome.flags, outcome.model, outcome.measure) == (("odd",), "claude-haiku-5-5-20261001", MEASURE)
+    assert outcome.error == {"cause": "sink", "message": "no disk", "status": None}
 
 
 def test_times_are_utc_and_sort_as_texts() -> None:

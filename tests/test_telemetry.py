@@ -24,6 +24,7 @@ VIEW = View(
     pending=54,
     in_flight=5,
     backing_off=1,
+    with_sinks=2,
     retries=7,
     retried={"broken": 7},
     wasted_tokens=90,
@@ -80,6 +81,7 @@ def test_a_line_has_the_fields_of_the_contract() -> None:
         "retried": {"broken": 7},
         "wasted_tokens": 90,
         "spent": SPENT,
+        "with_sinks": 2,
         "gates": GATES,
     }
 
@@ -139,6 +141,7 @@ def test_a_snapshot_tells_facts_counts_and_gates() -> None:
     assert FACTS.items() <= told.items()
     assert VIEW.finished.items() <= told.items()
     assert (told["total"], told["pending"], told["in_flight"], told["backing_off"]) == (100, 54, 5, 1)
+    assert told["with_sinks"] == 2
     assert (told["tok_s"], told["eta_s"], told["retries"], told["gates"]) == (123.5, 62, 7, GATES)
     assert told["last_error"] == VIEW.last_error
     assert (told["cost_usd"], told["spent"]) == (0.12345679, SPENT)

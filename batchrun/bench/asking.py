@@ -13,7 +13,7 @@ from batchrun.bench.sample import Sample
 from batchrun.failure import AttemptFailed, Failure
 from batchrun.providers.anthropic import AnthropicProvider
 from batchrun.providers.openai_chat import OpenAIChatProvider
-from batchrun.providers.provider import ConnectionWatch, Provider, Reply, Request
+from batchrun.providers.provider import ConnectionWatch, HearsQuotas, Provider, Reply, Request
 from batchrun.purse import billed_tokens
 from batchrun.stream.attempt import attempt
 from batchrun.stream.clocks import ClockLimits
@@ -54,6 +54,9 @@ class Observed:
         async with self._provider.open(request, connect_timeout, _CountingWatch(watch, self)) as reply:
             self.first_byte = self.age
             yield reply
+
+    def listen(self, heard: HearsQuotas) -> None:
+        self._provider.listen(heard)
 
     async def warm(self, connect_timeout: float) -> None:
         await self._provider.warm(connect_timeout)
@@ -109,7 +112,7 @@ class Asker:
 
     def dearest(self, body: dict[str, Any]) -> float:
         """The most that a request can cost, in US dollars."""
-        return reckon(self.rates, INPUT_TOKENS, bound_of(body))
+        return reckon(self.rates, INPUT_TOKENS, int(body.get("max_tokens") or body["max_completion_tokens"]))
 
     async def close(self) -> None:
         await self.provider.close()
@@ -142,11 +145,6 @@ def body_of(endpoint: Endpoint, number: int, tokens: int | None, max_tokens: int
     prompt = f"{directive}Write {words} on what the number {number} has been used for."
     messages = [{"role": "user", "content": prompt}]
     return {"model": endpoint.model, endpoint.limit_field: max_tokens, "messages": messages}
-
-
-def bound_of(body: dict[str, Any]) -> int:
-    """The most tokens that the answer may have."""
-    return int(body.get("max_tokens") or body["max_completion_tokens"])
 
 
 def billed_after(failure: Failure, dearest: float) -> float:

@@ -14,16 +14,16 @@ from batchrun.prices.bill import Rates
 from batchrun.providers.provider import BackendConfig
 from batchrun.simulator.process import start_simulator
 
-OUR_OWN = BackendConfig("bench", simulated=True)
 FREE = Rates(0.0, 0.0)
+OUR_OWN = BackendConfig("bench", simulated=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """A backend, as a worker is told of it: where the key is found, never the key.
 
-    `limit_field` is what the bound on an answer is called there. `budget_usd` None: it costs nothing; else `rates` are
-    what its tokens cost.
+    `limit_field` is what the bound on an answer is called there. `budget_usd` None: it costs nothing;
+    else `rates` are what its tokens cost.
     """
 
     backend: BackendConfig = OUR_OWN

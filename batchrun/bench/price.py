@@ -11,7 +11,7 @@ from batchrun.prices.lookup import Prices, seller_of
 from batchrun.providers.provider import Wire
 
 
-def known_rates(base_url: str | None, kind: str, model: str) -> Rates | None:
+def known_rates(base_url: str, kind: str, model: str) -> Rates | None:
     """The user's own price in batchrun.toml (here, else in the XDG configuration), else the list's; None: not known.
 
     Raises:

@@ -148,14 +148,16 @@ def _by_name(asked: Asked, name: str) -> Endpoint:
 
 
 def _rates(endpoint: Endpoint, price: float | None) -> Rates:
+    from batchrun.backends import ANTHROPIC
     from batchrun.bench.price import known_rates
     from batchrun.errors import UsageError
     from batchrun.prices.bill import Rates
 
     if price is not None:
         return Rates(price, price)
-    rates = known_rates(endpoint.backend.base_url, endpoint.backend.kind, endpoint.model)
+    where = endpoint.base_url or ANTHROPIC
+    rates = known_rates(where, endpoint.backend.kind, endpoint.model)
     if rates is None:
         remedy = f'add --usd-per-mtok USD, or write [prices."{endpoint.model}"] into batchrun.toml'
-        raise UsageError(f"no price is known for {endpoint.model!r} at {endpoint.name}; {remedy}. Nothing was sent")
+        raise UsageError(f"no price is known for {endpoint.model!r} at {where}; {remedy}. Nothing was sent")
     return rates

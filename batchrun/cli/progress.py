@@ -104,6 +104,7 @@ def summary_line(view: View) -> str:
         f"{sum(view.finished.values()):,}/{view.total:,}",
         f"{view.finished['failed']:,} failed",
         f"{view.in_flight} in flight",
+        f"{view.with_sinks} of them with the sinks" if view.with_sinks else "",
         f"{view.retries:,} retries",
         f"{view.tok_s:,.0f} tok/s",
         f"CPU {view.cpu:.0f} %" if view.cpu is not None else "CPU ?",
@@ -151,6 +152,8 @@ def _counts(view: View) -> RenderableType:
     text.append(f"{view.pending:,} pending", style="dim")
     if view.backing_off:
         text.append(f", {view.backing_off:,} of them waiting to be asked again", style="yellow")
+    if view.with_sinks:
+        text.append(f", {view.with_sinks:,} of them waiting for the sinks", style="yellow")
     return text
 
 

@@ -52,6 +52,10 @@ def ending_lines(jobs: Path, ending: Ending) -> list[str]:
     lines = ["; ".join([*told, f"{ending.pending:,} pending" if ending.pending else "nothing pending"])]
     if ending.reason:
         lines.insert(0, f"stopped early: {ending.reason}")
+    if ending.undelivered:
+        kept, them = ("answer is", "it") if ending.undelivered == 1 else ("answers are", "them")
+        again = f"the same command delivers {them} without asking again"
+        lines.append(f"{ending.undelivered:,} {kept} kept that no sink took ({ending.sink_error}); {again}")
     if ending.changed:
         some = ", ".join(ending.changed[:3]) + (", ..." if len(ending.changed) > 3 else "")
         which = f"{counted(len(ending.changed), 'finished item')} with another request in the job file now ({some})"
@@ -84,6 +88,7 @@ def _print_json(jobs: Path, ending: Ending) -> None:
             "finished": ending.finished,
             "finished_now": ending.now,
             "pending": ending.pending,
+            "undelivered": ending.undelivered,
             "changed": len(ending.changed),
             "simulated": ending.simulated,
             "cpu_charged_to_no_item": ending.overhead,

@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 
 from batchrun.errors import LockHeldError, StateError
+from batchrun.journal.log import remedy_for
 from batchrun.journal.record import to_json
 from batchrun.journal.state import StateDir
 
@@ -62,10 +63,7 @@ class Lock:
         try:
             fd = os.open(state.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as exc:
-            raise StateError(
-                f"{state.lock}: cannot take the lock: {exc.strerror}; "
-                "make the state directory yours to write or give another place with --state DIR"
-            ) from exc
+            raise _refused(state, exc) from exc
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _write_holder(fd)
@@ -74,10 +72,7 @@ class Lock:
             raise LockHeldError(_held_message(state)) from exc
         except OSError as exc:
             os.close(fd)
-            raise StateError(
-                f"{state.lock}: cannot take the lock: {exc.strerror}; "
-                "the file system may be full, or know no flock: give another place with --state DIR"
-            ) from exc
+            raise _refused(state, exc) from exc
         return cls(fd)
 
     def release(self) -> None:
@@ -129,6 +124,12 @@ def is_running(holder: Holder) -> bool:
     return abs(start - holder.process_start) < _SAME_START_SECONDS
 
 
+def _refused(state: StateDir, exc: OSError) -> StateError:
+    return StateError(
+        f"{state.lock}: cannot take the lock: {exc.strerror}; {remedy_for(exc)}, or give another place with --state DIR"
+    )
+
+
 def _held_message(state: StateDir) -> str:
     holder = read_holder(state)
     # Between its flock and its first write a new holder has no name yet, and the file may still name a dead one.
@@ -145,7 +146,9 @@ def _write_holder(fd: int) -> None:
     holder = Holder(os.getpid(), _process_start(os.getpid()), socket.gethostname(), _boot_id(), started)
     line = to_json(asdict(holder)) + b"\n"
     # Written over what is there and cut then: a reader finds a whole first line at any moment.
-    os.pwrite(fd, line, 0)
+    written = 0
+    while written < len(line):
+        written += os.pwrite(fd, line[written:], written)
     os.ftruncate(fd, len(line))
 
 

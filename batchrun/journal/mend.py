@@ -6,7 +6,7 @@ Each can be killed at any step and begun again: nothing is taken out of a file b
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -31,15 +31,29 @@ class Aside:
         if self._log is None:
             self._log = self._first_free()
             self.path = self._log.path
-        self._log.append(data)
+        with self._or_removed(self._log):
+            self._log.append(data)
         self.size += len(data)
 
     def finish(self) -> None:
         """Return when what was kept is durable."""
         if self._log is not None:
-            self._log.sync()
+            with self._or_removed(self._log):
+                self._log.sync()
             self._log.close()
             _sync_directory(self._beside.parent, self._disk)
+
+    @contextmanager
+    def _or_removed(self, log: Log) -> Iterator[None]:
+        """Where the disk refuses, nothing has been taken out of the file yet: half a copy at each start would only fill
+        the disk."""
+        try:
+            yield
+        except JournalError:
+            log.close()
+            with suppress(OSError):
+                self._disk.remove(log.path)
+            raise
 
     def _first_free(self) -> Log:
         for number in count(1):
@@ -63,6 +77,18 @@ def cut_tail(log: Log, start: int, disk: Disk) -> Path | None:
     aside.finish()
     log.cut(start)
     return aside.path
+
+
+def ends_whole(log: Log) -> bool:
+    """Whether the next line would begin a line: nothing stands there yet, or the last byte is a newline."""
+    if log.size == 0:
+        return True
+    try:
+        with log.path.open("rb", buffering=0) as file:
+            file.seek(log.size - 1)
+            return file.read(1) == b"\n"
+    except OSError as exc:
+        raise trouble(log.path, "read it", exc) from exc
 
 
 def rebuild(path: Path, header: bytes, pieces: Iterable[tuple[bytes, bool]], disk: Disk) -> Aside:

@@ -83,6 +83,11 @@ class Checkpoint:
     held_up: float = 0.0
     saved_tokens: int = 0
 
+    @property
+    def is_kept(self) -> bool:
+        """As in `Outcome`."""
+        return self.status is Status.FAILED and self.stop_reason is not None
+
 
 _EXTRAS = ("retried", "flags", "held_up", "saved_tokens")  # written only where they say something
 _KEYS = tuple(name for name in Checkpoint.__dataclass_fields__ if name not in _EXTRAS)

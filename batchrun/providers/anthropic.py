@@ -22,8 +22,8 @@ from batchrun.errors import CredentialsError
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.providers.credential import given_key, require_safe, sendable, unanswered_without_key
 from batchrun.providers.failures import cause_of_status, kept_message, retry_after
-from batchrun.providers.provider import BackendConfig, ConnectionWatch, Request, Wire
-from batchrun.providers.reply import WIRE_ERRORS, HttpReply, broken, replying, unanswered
+from batchrun.providers.provider import BackendConfig, ConnectionWatch, HearsQuotas, Request, Wire
+from batchrun.providers.reply import WIRE_ERRORS, HttpReply, broken, hand_on_quotas, nobody, replying, unanswered
 from batchrun.providers.transport import CONNECTION_WATCH, PacedTransport, client_over, proxy_for
 
 NO_CREDENTIALS = (
@@ -48,6 +48,7 @@ class AnthropicProvider:
     def __init__(self, backend: BackendConfig, max_slots: int) -> None:
         transport = PacedTransport(keepalive=max_slots)
         self._backend = backend
+        self._heard: HearsQuotas = nobody
         key = _explicit_key(backend)
         self._client = anthropic.AsyncAnthropic(
             # With a key in hand the SDK looks for none, neither in the environment nor in profiles.
@@ -84,6 +85,9 @@ class AnthropicProvider:
                     "/v1/models?limit=1", cast_to=httpx2.Response, options={"headers": self._headers}
                 )
 
+    def listen(self, heard: HearsQuotas) -> None:
+        self._heard = heard
+
     def kept(self, text: str) -> str:
         return kept_message(text, self._secret)
 
@@ -109,9 +113,13 @@ class AnthropicProvider:
 
     async def _send(self, request: Request, connect_timeout: float, watch: ConnectionWatch) -> httpx2.Response:
         token = CONNECTION_WATCH.set(watch)
+        began = asyncio.get_running_loop().time()
         try:
-            return await self._post(self._client, request, connect_timeout)
+            response = await self._post(self._client, request, connect_timeout)
+            hand_on_quotas(response.headers, began, self._heard)
+            return response
         except anthropic.APIStatusError as exc:
+            hand_on_quotas(exc.response.headers, began, self._heard)
             raise AttemptFailed(self._refusal(exc)) from exc
         except anthropic.APIConnectionError as exc:
             raise AttemptFailed(unanswered(exc, self._secret)) from exc
@@ -154,7 +162,7 @@ class AnthropicProvider:
             cause=cause_of_status(exc.status_code, exc.error_code),
             message=kept_message(text, self._secret),
             status=exc.status_code,
-            retry_after=retry_after(exc.response.headers, datetime.now(UTC)),
+            retry_after=retry_after(exc.response.headers, datetime.now(UTC), exc.status_code),
             request_id=exc.request_id,
         )
 

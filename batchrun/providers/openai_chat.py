@@ -19,8 +19,17 @@ from batchrun.failure import AttemptFailed, Failure
 from batchrun.providers.chat_errors import ChatError, error_in
 from batchrun.providers.credential import given_key, require_safe, unanswered_without_key
 from batchrun.providers.failures import kept_message, retry_after
-from batchrun.providers.provider import BackendConfig, ConnectionWatch, Request, Wire
-from batchrun.providers.reply import WIRE_ERRORS, HttpReply, broken, replying, request_id_of, unanswered
+from batchrun.providers.provider import BackendConfig, ConnectionWatch, HearsQuotas, Request, Wire
+from batchrun.providers.reply import (
+    WIRE_ERRORS,
+    HttpReply,
+    broken,
+    hand_on_quotas,
+    nobody,
+    replying,
+    request_id_of,
+    unanswered,
+)
 from batchrun.providers.transport import CONNECTION_WATCH, PacedTransport, client_over, proxy_for
 
 OPENAI = "https://api.openai.com/v1"
@@ -41,6 +50,7 @@ class OpenAIChatProvider:
 
     def __init__(self, backend: BackendConfig, max_slots: int) -> None:
         self._backend = backend
+        self._heard: HearsQuotas = nobody
         url = httpx2.URL(backend.base_url or OPENAI)
         require_safe(url, backend)
         self.base_url = str(url).rstrip("/")
@@ -69,6 +79,9 @@ class OpenAIChatProvider:
             async with asyncio.timeout(connect_timeout):
                 await self._client.get(url)
 
+    def listen(self, heard: HearsQuotas) -> None:
+        self._heard = heard
+
     def kept(self, text: str) -> str:
         """The part of a foreign text that may be kept: short, on one line, without the credential."""
         return kept_message(text, self._secret)
@@ -94,6 +107,7 @@ class OpenAIChatProvider:
         self, body: bytes, is_stream: bool, connect_timeout: float, watch: ConnectionWatch
     ) -> httpx2.Response:
         token = CONNECTION_WATCH.set(watch)
+        began = asyncio.get_running_loop().time()
         try:
             request = self._client.build_request(
                 "POST",
@@ -102,7 +116,9 @@ class OpenAIChatProvider:
                 headers={"Accept": "text/event-stream" if is_stream else "application/json"},
                 timeout=httpx2.Timeout(None, connect=connect_timeout),
             )
-            return await self._client.send(request, stream=True)
+            response = await self._client.send(request, stream=True)
+            hand_on_quotas(response.headers, began, self._heard)
+            return response
         except WIRE_ERRORS as exc:
             raise AttemptFailed(unanswered(exc, self._secret)) from exc
         finally:
@@ -133,7 +149,7 @@ class OpenAIChatProvider:
             cause=error.cause(status),
             message=self.kept(message),
             status=status,
-            retry_after=retry_after(response.headers, datetime.now(UTC)),
+            retry_after=retry_after(response.headers, datetime.now(UTC), status),
             request_id=request_id_of(response),
         )
 

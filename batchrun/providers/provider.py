@@ -6,11 +6,13 @@ retry, decode or measure.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
+
+from batchrun.providers.quota import Quota
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,6 +91,10 @@ class Reply(Protocol):
         """From now on wake up at most once per so many seconds; meanwhile the bytes wait in the kernel. 0: at once."""
 
 
+# Takes limits, and when the request was sent whose answer told them, by the event loop's clock.
+HearsQuotas = Callable[[tuple[Quota, ...], float], None]
+
+
 class Provider(Protocol):
     """One backend's way of asking."""
 
@@ -102,6 +108,9 @@ class Provider(Protocol):
     @property
     def credential(self) -> str:
         """The kind of credential, for people; never its value."""
+
+    def listen(self, heard: HearsQuotas) -> None:
+        """From now on tell what is left of the provider's limits, where an answer says so."""
 
     def open(
         self, request: Request, connect_timeout: float, watch: ConnectionWatch

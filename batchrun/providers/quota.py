@@ -40,8 +40,9 @@ def quotas_in(headers: Mapping[str, str], now: datetime) -> tuple[Quota, ...]:
         headers: of the response, found whatever the case of their names.
         now: aware, for resets that are told as a moment.
     """
+    headers = {name.lower(): value for name, value in headers.items() if "ratelimit" in name.lower()}
     found = []
-    for unit in Unit:
+    for unit in Unit if headers else ():
         for told in (_anthropic(headers, unit), _openai(headers, unit)):
             limit, remaining = _number(told[0]), _number(told[1])
             if limit and remaining is not None:

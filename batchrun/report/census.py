@@ -28,8 +28,9 @@ NETWORK_CORES = 0.3  # ... and below it the network and the provider set the pac
 # Of an item's wall: above it the consumer, and neither provider nor network, is what limits the item.
 CONSUMER_SHARE = 0.5
 
-# How an item stands; from _FAILED on it has no answer, _AGAIN is a failure that the next run asks again.
-_DONE, _INCOMPLETE, _REFUSED, _FAILED, _AGAIN = range(5)
+# How an item stands; from _FAILED on it has no answer that counts. From _AGAIN on the next run takes it up: it asks it
+# again, or, of _KEPT, delivers an answer that no sink took.
+_DONE, _INCOMPLETE, _REFUSED, _FAILED, _AGAIN, _KEPT = range(6)
 _CODES: dict[str, int] = {Status.DONE: _DONE, Status.INCOMPLETE: _INCOMPLETE, Status.REFUSED: _REFUSED}
 # Whether its line is of this night, and answered then.
 _EARLIER, _TONIGHT, _ANSWERED = range(3)
@@ -44,13 +45,15 @@ _NONE = -1.0  # a figure that the item does not have: nothing was streamed
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Items by how they stand; `again` says how many of the `failed` the next run asks again."""
+    """Items by how they stand; `again` says how many of the `failed` the next run takes up again, and `kept` how many
+    of those it does not have to ask: their answer is there, and only no sink has taken it."""
 
     done: int = 0
     incomplete: int = 0
     refused: int = 0
     failed: int = 0
     again: int = 0
+    kept: int = 0
 
     @property
     def finished(self) -> int:
@@ -107,7 +110,9 @@ class Census:
         codes, marks, figures = _CODES, self._marks, self._figures
         for line in lines:
             offset = line.result[0]
-            code = codes.get(line.status, _FAILED if line.final else _AGAIN)
+            code = codes.get(line.status, -1)
+            if code < 0:
+                code = _FAILED if line.final else _AGAIN if line.stop_reason is None else _KEPT
             slot = slot_of.get(line.id)
             is_tonight = line.finished >= since
             if slot is None:
@@ -183,13 +188,13 @@ class Census:
             self._offset[slot] = line.result[0]
             self._marks[first : first + _MARKS] = self._marks_of(line, code, is_tonight, runs)
             self._figures[slot * _FIGURES : (slot + 1) * _FIGURES] = array("d", _packed(line))
-        elif code == _AGAIN:
+        elif code >= _AGAIN:
             self._marks[first + _FAILED_RUNS] = min(runs + 1, 255)
 
     def _marks_of(self, line: Line, code: int, is_tonight: bool, failed_runs: int) -> bytes:
         if code < _FAILED:
             return _MARKS_OF_ANSWERS[code][is_tonight]
-        runs = min(failed_runs + (code == _AGAIN), 255)
+        runs = min(failed_runs + (code >= _AGAIN), 255)
         return bytes((code, _TONIGHT if is_tonight else _EARLIER, runs, self._place_of(cause_of(line))))
 
     def _place_of(self, cause: str) -> int:
@@ -267,16 +272,17 @@ class Census:
 
     @staticmethod
     def _totals(codes: bytearray, failed_runs: bytearray) -> Totals:
-        again = 0
-        if codes.count(_AGAIN):
+        again: Counter[int] = Counter()
+        if codes.count(_AGAIN) or codes.count(_KEPT):
             standing = zip(codes, failed_runs, strict=True)
-            again = sum(code == _AGAIN and runs < MAX_FAILED_RUNS for code, runs in standing)
+            again.update(code for code, runs in standing if code >= _AGAIN and runs < MAX_FAILED_RUNS)
         return Totals(
             done=codes.count(_DONE),
             incomplete=codes.count(_INCOMPLETE),
             refused=codes.count(_REFUSED),
-            failed=codes.count(_FAILED) + codes.count(_AGAIN),
-            again=again,
+            failed=codes.count(_FAILED) + codes.count(_AGAIN) + codes.count(_KEPT),
+            again=again.total(),
+            kept=again[_KEPT],
         )
 
 

@@ -85,6 +85,7 @@ def status_facts(standing: Standing) -> dict[str, Any]:
         "counted_at": standing.counted_at,
         "in_flight": live.in_flight if live else 0,
         "backing_off": live.backing_off if live else 0,
+        "with_sinks": live.with_sinks if live else 0,
         "retries": live.retries if live else None,
         "gates": {name: asdict(gate) for name, gate in live.gates.items()} if live else {},
         "cpu": live.cpu if live else None,
@@ -145,7 +146,9 @@ def _kind(kind: Kind) -> dict[str, Any]:
 
 def _early(summary: Summary) -> dict[str, Any] | None:
     early = summary.early
-    return None if early is None else asdict(early) | {"mean": _round(early.mean)}
+    if early is None:
+        return None
+    return asdict(early) | {"mean": _round(early.mean), "saved_of_mean": _round(early.saved_of_mean)}
 
 
 def _spread(figures: Spread | None) -> dict[str, Any] | None:

@@ -32,7 +32,8 @@ class LastError:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """`stamp` is when it was written. Counts are of the whole job file, `retries` and `spent` of this run. `again` are
-    those of the failed that the next run asks again; None where the run did not say."""
+    those of the failed that the next run takes up again, None where the run did not say; `with_sinks` are those in
+    flight that have their answer and wait for the sinks."""
 
     run: str
     stamp: str
@@ -54,6 +55,7 @@ class Snapshot:
     last_error: LastError | None
     stopping: str | None
     again: int | None = None
+    with_sinks: int = 0
 
 
 def snapshot_of(fields: dict[str, Any]) -> Snapshot | None:
@@ -90,6 +92,7 @@ def snapshot_of(fields: dict[str, Any]) -> Snapshot | None:
             last_error=_last_error(fields.get("last_error")),
             stopping=None if fields.get("ended") else fields.get("reason"),
             again=None if fields.get("again") is None else int(fields["again"]),
+            with_sinks=int(fields.get("with_sinks") or 0),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         return None

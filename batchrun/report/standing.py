@@ -28,6 +28,7 @@ class Live:
 
     in_flight: int = 0
     backing_off: int = 0
+    with_sinks: int = 0
     retries: int = 0
     gates: dict[str, GateView] = field(default_factory=dict)
     cpu: float | None = None
@@ -144,6 +145,7 @@ def _live(seen: Sighting) -> Live:
     return Live(
         in_flight=snapshot.in_flight,
         backing_off=snapshot.backing_off,
+        with_sinks=snapshot.with_sinks,
         retries=snapshot.retries,
         gates=snapshot.gates,
         cpu=snapshot.cpu,

@@ -8,6 +8,7 @@ from batchrun.report.ending_text import changed_words, resume_page, run_words
 from batchrun.report.money import spent_words
 from batchrun.report.page import Block, Page, Row, Tone, Words, row
 from batchrun.report.plain import clock, count, counted, duration, moment, percent, rate, shorten
+from batchrun.report.resume import again_words
 from batchrun.report.snapshot import GateView
 from batchrun.report.standing import STALE_SECONDS, Live, Standing
 from batchrun.report.words import STOPPING, limit_word
@@ -78,7 +79,7 @@ def _count_rows(standing: Standing, bar_marks: str) -> list[Row]:
     rows = [row("finished", f"{_bar(share, bar_marks)}{count(totals.finished)} of {count(total)} ({percent(share)})")]
     rows.append(row("", ", ".join(parts), tone))
     if standing.pending is not None:
-        again = f"; {count(totals.again)} of the failed to be asked again" if totals.again else ""
+        again = f"; {again_words(totals)}" if totals.again else ""
         rows.append(row("pending", f"{count(standing.pending)}{_in_flight(standing.live)}{again}"))
     if standing.changed:
         rows.append(row("job file", changed_words(standing.changed), Tone.WARN))
@@ -96,7 +97,8 @@ def _in_flight(live: Live | None) -> str:
     if live is None or not (live.in_flight or live.backing_off):
         return ""
     waiting = f", {count(live.backing_off)} waiting to be asked again" if live.backing_off else ""
-    return f"; of these {count(live.in_flight)} in flight{waiting}"
+    sinks = f" ({count(live.with_sinks)} waiting for the sinks)" if live.with_sinks else ""
+    return f"; of these {count(live.in_flight)} in flight{sinks}{waiting}"
 
 
 def _live_rows(standing: Standing, zone: tzinfo | None) -> list[Row]:

@@ -16,6 +16,7 @@ from batchrun.report.page import Block, Command, Page, Prose, Row, Tone, Words, 
 from batchrun.report.plain import clock, count, counted, dollars, duration, moment, rate
 from batchrun.report.stalls import listed
 from batchrun.report.story import Story
+from batchrun.stream.message import USAGE_ESTIMATED
 
 _TONES = {Status.DONE: Tone.GOOD, Status.FAILED: Tone.BAD}
 
@@ -57,7 +58,8 @@ def _headline(story: Story) -> Words:
     why = (record.error or {}).get("cause") or record.stop_reason
     text = f"{story.id}: {record.status}" + (f" ({why})" if why else "")
     if record.status is Status.FAILED and not (story.is_removed or story.is_other_request):
-        text += "; it will not be asked again" if record.final else "; the next run asks it again"
+        again = "its answer is kept, and the next run delivers it" if record.is_kept else "the next run asks it again"
+        text += "; it will not be asked again" if record.final else f"; {again}"
     return Words(text, _TONES.get(record.status, Tone.WARN))
 
 
@@ -74,15 +76,17 @@ def _numbers(record: Checkpoint, now: str, zone: tzinfo | None, *, simulated: bo
         "CPU", f"{record.cpu:.3f} s of its own ({record.cores:.3f} cores); event loop {record.loop_cores:.2f} cores"
     )
     waste = f", {count(record.wasted_tokens)} wasted on failed attempts" if record.wasted_tokens else ""
-    yield row("tokens", f"{count(record.tokens)}{waste}; {_cost(record, simulated=simulated)}")
+    estimated = " (estimated)" if USAGE_ESTIMATED in record.flags else ""
+    yield row("tokens", f"{count(record.tokens)}{estimated}{waste}; {_cost(record, simulated=simulated)}")
     yield row("model", f"{record.model} on backend {record.backend}")
     if record.saved_tokens:
         yield row("ended early", f"{count(record.saved_tokens)} tokens saved, against max_tokens")
     if record.held_up:
         limits = ": the consumer is what limits this item" if record.held_up > CONSUMER_SHARE * record.wall else ""
-        yield row("sinks", f"held it up for {duration(record.held_up)} of {duration(record.wall)}{limits}")
-    if record.flags:
-        yield row("odd", ", ".join(record.flags))
+        yield row("sinks", f"held it up for {duration(record.held_up)}{limits}")
+    # That nobody tells the usage of an answer that we ended ourselves is nothing odd.
+    if odd := [flag for flag in record.flags if flag != USAGE_ESTIMATED or not record.saved_tokens]:
+        yield row("odd", ", ".join(odd))
 
 
 def _cost(record: Checkpoint, *, simulated: bool) -> str:

@@ -10,6 +10,7 @@ from batchrun.report.ending_text import changed_words, resume_page, run_words
 from batchrun.report.headline import headline
 from batchrun.report.page import Block, Page, Row, Tone, Words, row
 from batchrun.report.plain import clock, count, counted, duration, moment, percent, rate, shorten
+from batchrun.report.resume import again_words
 from batchrun.report.sparkline import BLOCKS, downsample, sparkline
 from batchrun.report.spread import Spread
 from batchrun.report.stalls import listed
@@ -90,7 +91,7 @@ def _job_file(summary: Summary) -> Page:
 
 
 def _causes(summary: Summary) -> Block:
-    again = f"; {count(summary.totals.again)} to be asked again" if summary.totals.again else ""
+    again = f"; {again_words(summary.totals, '')}" if summary.totals.again else ""
     return Block(f"Failed: {count(summary.totals.failed)}{again}", tuple(_kind_row(kind) for kind in summary.causes))
 
 

@@ -31,7 +31,8 @@ class Fold(Protocol):
         """
 
     def cut(self, stop_reason: str, characters: int) -> Message:
-        """The answer so far, its text cut after so many characters: ended by us, with a stop reason of ours."""
+        """The answer so far, its text cut after so many characters: ended by us, with a stop reason of ours unless it
+        is known to be a refusal."""
 
     def message(self) -> Message:
         """The answer, once the stream has ended.

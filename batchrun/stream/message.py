@@ -19,6 +19,7 @@ from batchrun.stream.sse import ProtocolError
 
 CHARACTERS_A_TOKEN = 4  # the provider's own rule of thumb for English; used only where it never told the number
 USAGE_ESTIMATED = "usage_estimated"  # the flag that says so
+REFUSAL = "refusal"  # the stop reason of an answer that is none
 # A cut-off answer may end inside a tool's input; with any other stop reason that is a broken stream.
 CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded"})
 # What gateways write into a stream to keep it alive or to end it as they know it, and the flag that counts it.
@@ -149,13 +150,15 @@ class MessageFold:
         return message_of(self._head, content, self._stop_reason, self._usage, tuple(sorted(self._flags)))
 
     def cut(self, stop_reason: str, characters: int) -> Message:
-        """The answer so far, its text cut after so many characters: ended by us, with a stop reason of ours."""
+        """The answer so far, its text cut after so many characters: ended by us, with a stop reason of ours unless it
+        is known to be a refusal."""
         if not self.is_complete:
             # The provider's final usage never comes.
             self._flag(USAGE_ESTIMATED)
             self._usage["output_tokens"] = self.received_tokens
         content = cut_content([block.finished() for block in self._blocks], characters)
-        return message_of(self._head, content, stop_reason, self._usage, tuple(sorted(self._flags)))
+        reason = REFUSAL if self._stop_reason == REFUSAL else stop_reason
+        return message_of(self._head, content, reason, self._usage, tuple(sorted(self._flags)))
 
     def _take(self, event: dict[str, Any]) -> Kind:
         match event.get("type"):

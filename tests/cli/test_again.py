@@ -60,10 +60,9 @@ def test_a_retry_that_was_killed_at_its_very_end_is_through_when_a_start_has_see
     runs.write_bytes(b"".join(runs.read_bytes().splitlines(keepends=True)[:-1]))
 
     def left() -> str | None:
-        resume: dict[str, str | None] = json.loads(batchrun("report", path.name, "--json", cwd=tmp_path).stdout)[
-            "resume"
-        ]
-        return resume["command"]
+        told = batchrun("report", path.name, "--json", cwd=tmp_path).stdout
+        command: str | None = json.loads(told)["resume"]["command"]
+        return command
 
     asked = left()
     assert asked is not None

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from batchrun.bench.asking import body_of, bound_of
+from batchrun.bench.asking import INPUT_TOKENS, Asker, body_of
 from batchrun.bench.endpoint import EMBEDDED
 from batchrun.bench.gate import GatePlan, gate_comparison
 from batchrun.bench.pool import CLIENTS, PoolPlan, pool_comparison
@@ -18,7 +16,7 @@ from batchrun.cli.bench_gate import print_gate
 from batchrun.cli.bench_options import Asked, endpoint_by
 from batchrun.cli.bench_pool import print_pool
 from batchrun.simulator.process import SimulatorProcess
-from tests.cli.program import CANARY, LIMIT_SECONDS, batchrun
+from tests.cli.program import CANARY, batchrun
 
 TINY = {
     "client": ("--streams", "2", "--rate", "100", "--seconds", "0.1"),
@@ -39,8 +37,6 @@ BROKEN: dict[str, Any] = {
     "cause": "broken",
 }
 PAYABLE = ("modes", "pool", "stop")
-# The command on its own, whatever else the program offers.
-CALIBRATE = "from batchrun.cli.app import app; from batchrun.cli.calibrate import calibrate; app.command()(calibrate)"
 CONSUMERS = """
 def slow(item, delta):
     sum(range(20_000))
@@ -51,18 +47,6 @@ def whole(item):
 def broken(item, delta):
     raise ValueError("no disk")
 """
-
-
-def calibrate(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    program = f"import sys; sys.argv[0] = 'batchrun'; {CALIBRATE}; from batchrun.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-P", "-c", program, "calibrate", *words],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_SECONDS,
-        check=False,
-    )
 
 
 def without_nulls(value: Any) -> bool:
@@ -164,13 +148,13 @@ def test_a_backend_is_asked_as_a_run_here_would_ask_it(tmp_path: Path, instant: 
         assert why in done.stderr
 
 
-def test_openai_itself_is_told_the_bound_by_its_new_name() -> None:
+async def test_openai_itself_is_told_the_bound_by_its_new_name() -> None:
     """As in a run; other servers by the one that all of them know."""
     for url, name in (("https://api.openai.com/v1", "max_completion_tokens"), ("http://127.0.0.1:1/v1", "max_tokens")):
         endpoint = endpoint_by(Asked(base_url=url, kind="openai", model="m", budget=1.0, usd_per_mtok=1.0))
         body = body_of(endpoint, 1, None, 50)
         assert body[name] == 50
-        assert bound_of(body) == 50
+        assert Asker(endpoint, 1).dearest(body) == pytest.approx((50 + INPUT_TOKENS) / 1_000_000)
 
 
 def test_a_bench_that_measured_nothing_says_so(tmp_path: Path) -> None:
@@ -194,19 +178,19 @@ def test_a_rule_that_cannot_be_followed_is_told_before_anything_is_asked(tmp_pat
 def test_a_consumer_is_measured_where_it_lies(tmp_path: Path) -> None:
     """The pipe that suits it is the target over its mean, in the table and in the object."""
     (tmp_path / "publish.py").write_text(CONSUMERS, encoding="utf-8")
-    done = calibrate("--sink", "publish:slow", "--tokens", "5", "--json", cwd=tmp_path)
+    done = batchrun("calibrate", "--sink", "publish:slow", "--tokens", "5", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert (told["schema"], told["unit"], told["count"]) == ("batchrun.calibrate/1", "token", 5)
     assert told["pipe_size"] == -(-500 // told["mean_ms"])
-    table = calibrate("--sink", "publish:slow", "--tokens", "5", cwd=tmp_path).stdout
+    table = batchrun("calibrate", "--sink", "publish:slow", "--tokens", "5", cwd=tmp_path).stdout
     assert "--buffer " in table
 
 
 def test_a_consumer_of_whole_answers_has_no_pipe(tmp_path: Path) -> None:
     """Nothing is recommended that it could not use."""
     (tmp_path / "publish.py").write_text(CONSUMERS, encoding="utf-8")
-    done = calibrate("--sink", "publish:whole", "--tokens", "3", cwd=tmp_path)
+    done = batchrun("calibrate", "--sink", "publish:whole", "--tokens", "3", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "no pipe to size" in done.stdout
 
@@ -214,8 +198,8 @@ def test_a_consumer_of_whole_answers_has_no_pipe(tmp_path: Path) -> None:
 def test_a_consumer_that_fails_is_the_users_to_mend(tmp_path: Path) -> None:
     """Its own error, with the line, and no traceback."""
     (tmp_path / "publish.py").write_text(CONSUMERS, encoding="utf-8")
-    done = calibrate("--sink", "publish:broken", cwd=tmp_path)
+    done = batchrun("calibrate", "--sink", "publish:broken", cwd=tmp_path)
     assert done.returncode == 1
     assert "no disk" in done.stderr
     assert "Traceback" not in done.stderr
-    assert calibrate("--sink", "publish:nowhere", cwd=tmp_path).returncode == 78
+    assert batchrun("calibrate", "--sink", "publish:nowhere", cwd=tmp_path).returncode == 78

@@ -7,12 +7,13 @@ import shlex
 import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import get_args
 
 import pytest
 
-from batchrun.cli.run import run
+from batchrun.cli.options import RUN
 from batchrun.report.invocation import FLAGS, PATHS
+from batchrun.settings import flag_of
 from tests.cli.program import PROGRAM, batchrun, prompts, write_jobs
 from tests.report.nights import StateWriter, outcome, rough_night
 
@@ -150,7 +151,7 @@ def test_a_run_that_could_not_start_is_no_run(tmp_path: Path) -> None:
 
 def test_every_option_of_run_is_known_to_the_command_to_go_on() -> None:
     """Which stand alone and which are paths: else a command to copy would be wrong."""
-    options = {f"--{name.replace('_', '-')}": kind for name, kind in get_type_hints(run).items()}
-    kinds = {name: {kind, *get_args(kind)} for name, kind in options.items() if name not in ("--jobs", "--return")}
+    options = {flag_of(name): get_args(annotation)[0] for name, annotation in RUN.items()}
+    kinds = {name: {kind, *get_args(kind)} for name, kind in options.items()}
     assert {name for name, of in kinds.items() if bool in of} == FLAGS - {"--no-stream"}
     assert {name for name, of in kinds.items() if Path in of} == PATHS - {"--scenario"}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from batchrun.errors import JournalError
 from batchrun.journal.reader import read_result
 from batchrun.journal.record import Kind, encode_header
 from batchrun.journal.state import StateDir
@@ -23,7 +24,7 @@ from tests.journal.builders import (
     text_of,
     write,
 )
-from tests.journal.disks import DiskInMemory, DiskWithDiary
+from tests.journal.disks import DiskInMemory, DiskThatFillsUp, DiskWithDiary
 
 OUTCOMES = [outcome(name) for name in "abcde"]
 NAMES = list("abcde")
@@ -100,6 +101,20 @@ def test_bytes_are_safe_aside_before_they_are_cut(state: StateDir, name: str) ->
     ]
 
 
+def test_on_a_full_disk_no_half_copy_is_left_behind(state: StateDir) -> None:
+    """A start that cannot keep the bytes aside takes none out and leaves nothing; the one after that can."""
+    torn = b"torn" * 100
+    damage(state.results, lambda data: data + torn)
+    before = {path.name: path.read_bytes() for path in state.path.iterdir()}
+    for _ in range(2):
+        with pytest.raises(JournalError, match="free some space"):
+            write(state, disk=DiskThatFillsUp(300))
+    assert {path.name: path.read_bytes() for path in state.path.iterdir()} == before
+    write(state, NEXT)
+    assert kept_aside(state) == torn
+    assert finished_after_restart(state, *OUTCOMES, NEXT) == [*NAMES, "next"]
+
+
 @pytest.mark.parametrize("name", ["checkpoint.jsonl", "results.jsonl"])
 @pytest.mark.parametrize("size", [1, 4096, 3 << 20])
 def test_a_tail_of_nuls_is_cut(state: StateDir, name: str, size: int) -> None:
@@ -110,13 +125,38 @@ def test_a_tail_of_nuls_is_cut(state: StateDir, name: str, size: int) -> None:
     assert b"\0" not in (state.path / name).read_bytes()
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 300, b"{", b'{"batchrun":"che', b'{"batchrun":"checkpoint","ver\0\0'])
+FIRST_LINE = encode_header(Kind.CHECKPOINT, HEADER)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0" * 300,
+        b"{",
+        FIRST_LINE[:15],
+        FIRST_LINE[:30] + b"\0\0",
+        b"\0" * 30 + FIRST_LINE[30:],
+        FIRST_LINE[:6] + b"\0" * 30 + FIRST_LINE[36:],
+    ],
+)
 def test_a_file_that_was_torn_at_its_birth_is_begun_anew(tmp_path: Path, content: bytes) -> None:
     """Killed before the first header was whole, the state is ours all the same."""
     state = state_in(tmp_path)
     state.checkpoint.write_bytes(content)
     write(state, NEXT)
     assert finished_after_restart(state, NEXT) == ["next"]
+
+
+@pytest.mark.parametrize("name", ["checkpoint.jsonl", "results.jsonl"])
+def test_a_record_that_lost_its_newline_to_a_torn_end_is_not_glued_to_the_next(state: StateDir, name: str) -> None:
+    """What is torn may begin with that very newline; the record counts, and the next one begins a line."""
+    damage(state.path / name, lambda data: data[:-1] + b"\0" * 30 + b"}\n")
+    write(state, NEXT)
+    assert b"\0" * 30 + b"}\n" in kept_aside(state)
+    assert b"}{" not in (state.path / name).read_bytes()
+    assert finished_after_restart(state, *OUTCOMES, NEXT) == [*NAMES, "next"]
+    assert write(state) == []
 
 
 # -- damage in the middle (C8) -----------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,12 +88,28 @@ def test_an_adopted_answer_is_durable_before_its_checkpoint_is_written(state: St
     assert ("sync", "checkpoint.jsonl") in disk.diary[written:]
 
 
+def test_names_that_a_killed_run_left_are_made_durable(state: StateDir) -> None:
+    """A file may be older than the sync of its name: nothing is written before that (C11)."""
+    disk = DiskWithDiary()
+    write(state, NEXT, disk=disk)
+    assert disk.diary[: disk.diary.index(("write", "results.jsonl"))].count(("sync", "directory")) == 2
+
+
 def test_all_checkpoints_can_be_rebuilt_from_the_results(state: StateDir) -> None:
     """checkpoint.jsonl deleted: every number in it comes back."""
     before = checkpoints(state)
     state.checkpoint.unlink()
     write(state)
     assert checkpoints(state) == before
+
+
+@pytest.mark.parametrize("lost", ["checkpoint.jsonl", "results.jsonl"])
+def test_a_lost_header_comes_back_from_the_other_file(state: StateDir, lost: str) -> None:
+    """Whether the answers are simulated is said there: a real run must not take them for its own (C2)."""
+    (state.path / lost).unlink()
+    close(recover(state, replace(HEADER, run="another", simulated=True)))
+    kind = Kind(lost.removesuffix(".jsonl"))
+    assert lines_of(state.path / lost)[0] == encode_header(kind, HEADER)
 
 
 def test_a_checkpoint_without_its_result_is_asked_again(state: StateDir) -> None:
@@ -171,6 +188,15 @@ def test_after_a_failed_fsync_both_files_can_be_written_anew(state: StateDir) ->
         ("replace", "results.jsonl"),
         ("sync", "directory"),
     ]
+
+
+def test_a_distrusted_diary_of_runs_is_written_anew_too(state: StateDir) -> None:
+    """Its mark does not stay for ever, and what it says stays."""
+    state.runs.write_bytes(b"a line\n")
+    distrust_mark(state.runs).touch()
+    assert [notice.partition(":")[0] for notice in write(state)] == ["runs.jsonl"]
+    assert state.runs.read_bytes() == b"a line\n"
+    assert not list(state.path.glob("*.distrust"))
 
 
 def torn_checkpoint(state: StateDir) -> None:

@@ -15,7 +15,7 @@ from itertools import repeat
 
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.providers.failures import cause_of_status
-from batchrun.providers.provider import ConnectionWatch, Request, Wire
+from batchrun.providers.provider import ConnectionWatch, HearsQuotas, Request, Wire
 from tests.stream.events import PING, answer, block_start, document, error, message_start, on_the_wire, text
 
 STREAM = "text/event-stream; charset=utf-8"
@@ -93,6 +93,9 @@ class FakeProvider:
     ) -> AbstractAsyncContextManager[FakeReply]:
         self.requests.append(request)
         return self._open(request, connect_timeout, watch)
+
+    def listen(self, heard: HearsQuotas) -> None:
+        self.heard = heard
 
     def kept(self, text: str) -> str:
         return text

@@ -159,3 +159,22 @@ def test_a_night_in_which_all_failed_is_told_in_bounded_space() -> None:
     assert counted.totals() == Totals(failed=5 * KEPT, again=5 * KEPT)
     assert counted.causes() == {"overloaded": 5 * KEPT}
     assert len(counted.kinds.of("overloaded", 10**6, counted.counts)) < 2 * KEPT
+
+
+def test_answers_that_no_sink_took_are_told_apart_from_those_to_be_asked() -> None:
+    """Both are taken up by the next run; three runs are enough for either."""
+    kept = failed("a", "sink", "no disk", final=False, stop_reason="end_turn", text="Ja.")
+    asked = failed("b", "silent", "not a byte", final=False)
+    assert census(kept, asked).totals() == Totals(failed=2, again=2, kept=1)
+    assert census(kept, kept, kept, asked).totals() == Totals(failed=2, again=1)
+    assert census(kept, outcome("a"), asked).totals() == Totals(done=1, failed=1, again=1)
+    assert census(kept, asked).causes() == {"sink": 1, "silent": 1}
+
+
+def test_what_the_sinks_held_up_is_summed_and_the_slowest_are_named() -> None:
+    """An item of which they took more than half was limited by them."""
+    slow = outcome("slow", measure=Measure(wall=4.0, held_up=3.0))
+    fair = outcome("fair", measure=Measure(wall=4.0, held_up=1.0))
+    counted = census(slow, fair, outcome("none"))
+    assert (counted.held_up, counted.consumer_bound) == (4.0, 1)
+    assert [(example.id, example.figure) for example in counted.most_held_up.best(3, counted.counts)] == [("slow", 3.0)]

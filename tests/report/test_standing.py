@@ -58,6 +58,12 @@ def test_a_run_at_work_says_how_far_it_is_and_what_limits_it() -> None:
     ]
 
 
+def test_what_waits_for_the_sinks_is_told_of_what_is_in_flight() -> None:
+    """No tokens come, and yet the run is not stuck."""
+    text = page(standing(replace(AT_WORK, snapshot=snapshot(with_sinks=7))))
+    assert "pending | 180; of these 11 in flight (7 waiting for the sinks), 3 waiting to be asked again" in text
+
+
 def test_a_run_that_drains_says_why() -> None:
     """Somebody pressed Ctrl-C, or cron's next start did."""
     found = standing(replace(AT_WORK, snapshot=snapshot(reason="SIGTERM received")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -100,6 +101,19 @@ def test_failures_are_told_by_cause_with_examples_and_the_message() -> None:
     assert "silent | 5 | slow-4, slow-3, slow-2, ...: not a byte for 60 s" in page
 
 
+def test_answers_that_no_sink_took_are_not_said_to_be_asked_again() -> None:
+    """They are paid; the sinks have a line of their own among what may have stalled."""
+    kept: dict[str, Any] = {"stop_reason": "end_turn", "measure": Measure(wall=4.0, held_up=3.0, tokens=7)}
+    found = summary(failed("a", "sink", "no disk", final=False, **kept), failed("b", "silent", "", final=False))
+    page = said(report_page(found, 80))
+    assert "Failed: 2; 1 to be asked again and 1 kept answer to be delivered, not asked again" in page
+    assert "your sinks | the sinks held items up for 3.0 s in all, and were what limited 1 item: a (3.0 s)" in page
+    facts = report_facts(found)
+    assert (facts["totals"]["again"], facts["totals"]["kept"]) == (2, 1)
+    assert facts["flavours"]["consumer"]["happened"]
+    assert "your sinks" not in said(report_page(summary(outcome("a")), 80))
+
+
 def test_retries_and_waste_are_those_of_the_night() -> None:
     """By cause, over items, with the share of the tokens that was thrown away."""
     found = summary(
@@ -165,6 +179,7 @@ def test_figures_of_the_json_are_those_of_the_night() -> None:
         "refused": 0,
         "failed": 1,
         "again": 1,
+        "kept": 0,
         "pending": 0,
         "gone": 0,
     }
