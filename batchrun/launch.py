@@ -38,7 +38,7 @@ from batchrun.journal.state import StateDir
 from batchrun.journal.writer import Journal
 from batchrun.outcome import Status
 from batchrun.sinks.chain import build_sink
-from batchrun.sorter import Changed, Sorter, Wishes, retry_before
+from batchrun.sorter import Changed, Sorter, Wishes, retry_before, stopped_retry
 from batchrun.stop import StopSwitch, signals_to
 from batchrun.stream.stop_rule import BadStopWhen, parse_stop_when
 from batchrun.teller import Teller
@@ -70,7 +70,8 @@ def launch(config: RunConfig, teller: Teller) -> Ending:
         ending = Ending(state, code, jobs.total, seen, dict.fromkeys(seen, 0), tuple(sorter.changed), is_simulated)
         start = _start(config, jobs, run, _size_of(state.results), simulated=is_simulated)
         if not jobs.pending_count:
-            _note_look(state, start, ending)
+            if not config.selection.only:  # which tells nothing of the other items
+                _note_look(state, start, ending)
             return ending
         sink = build_sink(config.sinks)  # what is wrong with it is told before anything has begun
         from batchrun.sending import Told, send  # noqa: PLC0415 - see above
@@ -177,12 +178,14 @@ def _start(config: RunConfig, jobs: JobFile, run: str, results_size: int, *, sim
 
 
 def _note_look(state: StateDir, start: RunStart, ending: Ending) -> None:
-    """Leave a start and an end where the job file is not the one that the newest run had: else the report would go on
-    asking for a run that sees what is pending. Not otherwise, for cron may start us every five minutes, for years."""
+    """Leave a start and an end where the job file is not the one that the newest run had, or where nothing is left of
+    what a run that was stopped asked again: else the report would go on asking for a run that sees it. Not otherwise,
+    for cron may start us every five minutes, for years."""
     # Nothing is lost with it: a disk that refuses is told by the next run that has something to write.
     with suppress(JournalError, NoRunError):
         runs = read_runs(state)
-        if runs and runs[-1].start.jobs_sha256 == start.jobs_sha256:
+        is_known = bool(runs) and runs[-1].start.jobs_sha256 == start.jobs_sha256
+        if is_known and not stopped_retry(runs, frozenset(start.retry)):
             return
         record_start(state, start)
         counts = ending.now | {"changed": len(ending.changed)}

@@ -88,15 +88,27 @@ class Sorter:
         return bool(self._causes) and entry.status is Status.FAILED and self._cause_at(id, entry.result) in self._causes
 
 
+def stopped_retry(runs: Sequence[Run], retry: frozenset[str]) -> Sequence[Run]:
+    """The runs that asked for this again and were all stopped before they were through, newest first. Empty where the
+    last of them was through: who asks for the same after it asks for all of it."""
+    stopped: list[Run] = []
+    for run in reversed(runs):
+        is_same = bool(retry) and frozenset(run.start.retry) == retry
+        # A start that found nothing pending asked nobody: it is the end of its own wish and stands between no others.
+        if not is_same and not run.start.pending:
+            continue
+        if not is_same or _is_over(run):
+            break
+        stopped.append(run)
+    return stopped
+
+
 def retry_before(runs: Sequence[Run], retry: frozenset[str], size: int) -> int:
     """How far into results.jsonl (bytes, of `size`) a retry reaches: to its end, unless it goes on with one that was
-    stopped, whose own answers are not asked again. Who asks for the same after a run that ended asks for all of it."""
-    before = size
-    for run in reversed(runs):
-        if not run.start.pending:
-            continue  # it only looked
-        is_over = run.end is not None and run.end.exit_code in OVER
-        if is_over or not retry or frozenset(run.start.retry) != retry:
-            break
-        before = run.start.results_size
-    return before
+    stopped, whose own answers are not asked again."""
+    stopped = stopped_retry(runs, retry)
+    return stopped[-1].start.results_size if stopped else size
+
+
+def _is_over(run: Run) -> bool:
+    return run.end is not None and run.end.exit_code in OVER

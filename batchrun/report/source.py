@@ -27,7 +27,7 @@ from batchrun.report.plain import moment, stamp
 from batchrun.report.program import program_name
 from batchrun.report.snapshot import snapshot_of
 from batchrun.report.standing import Sighting
-from batchrun.sorter import OVER
+from batchrun.sorter import stopped_retry
 
 QUICK_BYTES = 8 << 20  # of the log some 16,000 lines: a tenth of a second, so that `status` stays quick
 _BLANK_BYTES = 4096  # a longer file is not read to find out that no job is in it
@@ -92,20 +92,14 @@ class Source:
         place = Place(here, jobs, None if is_beside else state, self.jobs.is_absolute(), program_name())
         if not self.runs:
             return resume_command([], "", jobs, place)
-        newest = asking(self.runs)[-1]
-        start = newest.start
-        return resume_command(start.args, start.cwd, start.jobs, place, is_over=_is_over(newest))
+        start = asking(self.runs)[-1].start
+        return resume_command(start.args, start.cwd, start.jobs, place, is_over=not self.unfinished_retry)
 
     @property
     def unfinished_retry(self) -> str:
         """What the newest run was asking again on purpose when it was stopped, as it was asked for; "" for nothing."""
-        if not self.runs or _is_over(asking(self.runs)[-1]):
-            return ""
-        return ",".join(asking(self.runs)[-1].start.retry)
-
-
-def _is_over(run: Run) -> bool:
-    return run.end is not None and run.end.exit_code in OVER
+        retry = asking(self.runs)[-1].start.retry if self.runs else []
+        return ",".join(retry) if stopped_retry(self.runs, frozenset(retry)) else ""
 
 
 def find_source(jobs: Path | None, state: Path | None, here: Path) -> Source:

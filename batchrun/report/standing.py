@@ -43,7 +43,7 @@ class Standing:
     """`live` is None where no run is at work; `last` is the newest run that had something to ask, which is the one
     before while another one `is_starting`. `totals` and `pending` are None where nobody can tell; `counted_at` is when
     the totals were true. `changed` are finished items whose line asks something else now, as far as the newest run
-    counted them; `spent` is what the newest run has paid, None where it did not tell."""
+    counted them; `spent` is what `last` has paid, None where it did not tell."""
 
     jobs: str
     holder: Holder | None
