@@ -65,7 +65,7 @@ def test_arbitrary_bytes_are_no_message(wire: Wire, body: bytes, chance: Random)
     wire=st.sampled_from(Wire),
     data=st.lists(
         st.recursive(
-            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+            st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(max_size=9),
             lambda inner: (
                 st.lists(inner, max_size=3)
                 | st.dictionaries(
