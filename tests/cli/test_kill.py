@@ -15,7 +15,6 @@ from tests.cli.program import (
     LIMIT_SECONDS,
     RequestPipe,
     assert_each_answered_once,
-    prompts,
     records,
     start_batchrun,
     write_jobs,
@@ -36,6 +35,7 @@ class Nights:
     kills: int
     items: int
     slots: int = 4
+    longest: int = 60  # tokens; answers of one length would all be finished at once
     scenario: str | None = None
     end: float = math.inf
 
@@ -44,7 +44,7 @@ def kill_again_and_again(place: Path, nights: Nights, seed: int) -> int:
     """Run, kill once some more items are finished, and so on; then let it end, and hold it to the promise. Returns how
     often it was killed."""
     chance, kills = random.Random(seed), 0
-    jobs = write_jobs(place / "jobs.jsonl", prompts(nights.items, "[[tokens=40]] number {}"))
+    jobs = write_jobs(place / "jobs.jsonl", _jobs(nights))
     log = place / "jobs.batchrun" / "checkpoint.jsonl"
     finished: set[str] = set()
     with RequestPipe(place / "requests") as heard, _provider(place, nights, heard) as server:
@@ -78,6 +78,11 @@ def kill_again_and_again(place: Path, nights: Nights, seed: int) -> int:
         assert finished.isdisjoint(_asked(heard, asked_before)), "asked again though finished"
     assert_each_answered_once(jobs)
     return kills
+
+
+def _jobs(nights: Nights) -> list[dict[str, str]]:
+    tokens = (20 + number * 37 % (nights.longest - 20) for number in range(nights.items))
+    return [{"id": f"item-{n:04d}", "prompt": f"[[tokens={count}]] number {n}"} for n, count in enumerate(tokens)]
 
 
 def _provider(place: Path, nights: Nights, heard: RequestPipe) -> SimulatorProcess:
@@ -116,5 +121,5 @@ def test_kills_of_many_seeds_lose_nothing(tmp_path: Path, soak: Soak) -> None:
 def test_forty_kills_at_full_width_lose_nothing(tmp_path: Path, soak: Soak) -> None:
     """With 64 slots, where one stream in twenty breaks; fewer kills only where the budget is used up."""
     end = time.monotonic() + soak.budget_seconds
-    nights = Nights(kills=40, items=2_000, slots=64, scenario=BROKEN_STREAMS, end=end)
+    nights = Nights(kills=40, items=2_000, slots=64, longest=400, scenario=BROKEN_STREAMS, end=end)
     kill_again_and_again(tmp_path, nights, soak.seed)
