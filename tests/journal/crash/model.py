@@ -41,8 +41,7 @@ class Findings:
     keys: set[int] = field(default_factory=set)  # of the distinct ones, the same in each process
 
     def take(self, other: Findings) -> None:
-        """Add what others found, another process or another round."""
-        self.legal += other.legal
+        """Add what others tried and found, another process or another round; how much is legal is not theirs to add."""
         self.drawn += other.drawn
         self.in_recovery += other.in_recovery
         self.violations += other.violations

@@ -46,7 +46,9 @@ def test_no_crash_of_any_seed_breaks_the_promise(soak: Soak, capsys: pytest.Capt
     """A hundred thousand states, others each night; fewer only where the budget is used up."""
     findings, end = Findings(), time.monotonic() + soak.budget_seconds
     for number in range(ROUNDS):
-        findings.take(explore_on_all_cores(ROUND, soak.seed * ROUNDS + number))
+        explored = explore_on_all_cores(ROUND, soak.seed * ROUNDS + number)
+        findings.take(explored)
+        findings.legal = explored.legal
         if findings.distinct >= ENOUGH or time.monotonic() > end:
             break
     with capsys.disabled():
