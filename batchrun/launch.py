@@ -10,6 +10,7 @@ import hashlib
 import secrets
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 from batchrun.config import RunConfig
@@ -27,6 +28,9 @@ from batchrun.outcome import Status
 from batchrun.stop import StopSwitch, signals_to
 from batchrun.teller import Teller
 
+# An enum's member costs a search in its class each time, and these are asked for a million times.
+_PENDING, _CHANGED = Standing.PENDING, Standing.CHANGED
+
 
 class Sorter:
     """Looks each job of the file up in the journal, and counts what it finds."""
@@ -38,15 +42,19 @@ class Sorter:
         self.notice: str | None = None  # what the operator should know of where the jobs were read
 
     def is_pending(self, id: str, request: str) -> bool:
-        standing = self._index.verdict(id, request)
-        if standing is Standing.PENDING:
+        standing, status = self._index.look_up(id, request)
+        if standing is _PENDING or status is None:
             return True
-        entry = self._index.entry(id)
-        if entry is not None:
-            self.finished[str(entry.status)] += 1
-        if standing is Standing.CHANGED:
+        self.finished[status] += 1
+        if standing is _CHANGED:
             self.changed.append(id)
         return False
+
+    def pending_among(self, ids: Sequence[str], requests: Sequence[str]) -> list[int]:
+        """The places of those that are pending: the same for many at once, most of them answered."""
+        places = self._index.not_done(ids, requests)
+        self.finished[Status.DONE] += len(ids) - len(places)
+        return [place for place in places if self.is_pending(ids[place], requests[place])]
 
 
 def launch(config: RunConfig, teller: Teller) -> Ending:
@@ -106,7 +114,7 @@ def _check(config: RunConfig, state: StateDir, index: FinishedIndex) -> tuple[Jo
     speeches = {name: backend.speech for name, backend in config.backends.items()}
     laid = spool(config.jobs, state, None if sys.stdin is None else sys.stdin.buffer)
     try:
-        is_pending, reading = sorter.is_pending, Reading(laid.shown)
+        is_pending, reading = sorter.is_pending, Reading(laid.shown, None, sorter.pending_among, index, state.checked)
         jobs = check_jobs(laid.path, config.flags, speeches, is_pending, config.selection, reading)
     except BatchrunError:
         laid.discard()

@@ -72,7 +72,7 @@ def without_nulls(value: Any) -> bool:
 # No first token, no warming up, no rule that held, an account that only one client has, and what so short a run as
 # these cannot have: a period of the sampler, a slot that settled. A bound that nobody has set.
 NULL_ON_PURPOSE = {"ttft", "prewarm_seconds", "at_rule", "unattributed", "cpu_mean", "settled_slots", "settled_range"}
-NULL_ON_PURPOSE |= {"most_mb"}
+NULL_ON_PURPOSE |= {"most_mb", "most_seconds"}
 
 
 @pytest.mark.parametrize("name", TINY)
