@@ -113,7 +113,8 @@ def _check(config: RunConfig, state: StateDir, index: FinishedIndex) -> tuple[Jo
     speeches = {name: backend.speech for name, backend in config.backends.items()}
     laid = spool(config.jobs, state, None if sys.stdin is None else sys.stdin.buffer)
     try:
-        is_pending, reading = sorter.is_pending, Reading(laid.shown, _fault_of_stop_when)
+        is_pending = sorter.is_pending
+        reading = Reading(laid.shown, _fault_of_stop_when, sorter.pending_among, index, state.checked)
         jobs = check_jobs(laid.path, config.flags, speeches, is_pending, config.selection, reading)
     except BatchrunError:
         laid.discard()

@@ -12,11 +12,13 @@ from enum import StrEnum
 
 from batchrun.errors import ExitCode
 from batchrun.failure import Cause
-from batchrun.journal.finished import Finished, FinishedIndex, Standing
+from batchrun.journal.finished import FinishedIndex, Standing
 from batchrun.journal.runs import Run
 from batchrun.outcome import Status
 
 OVER = frozenset({ExitCode.OK, ExitCode.SOME_FAILED})  # a run that ended so has come to the end of its items
+# An enum's member costs a search in its class each time, and these are asked for a million times.
+_PENDING, _CHANGED = Standing.PENDING, Standing.CHANGED
 EVERYTHING = "all"
 # What `--retry` may name: how an item ended, or why it failed.
 RETRIABLE = frozenset(
@@ -63,25 +65,31 @@ class Sorter:
         return f"<Sorter {self.finished.total()} finished, {len(self.changed)} changed, {self.asked_again} again>"
 
     def is_pending(self, id: str, request: str) -> bool:
-        standing = self._index.verdict(id, request)
-        if standing is Standing.PENDING:
+        standing, status = self._index.look_up(id, request)
+        if standing is _PENDING or status is None:
             return True
-        entry = self._index.entry(id)
-        assert entry is not None
-        if self._wishes.retry and self._is_retried(id, entry):
+        if self._wishes.retry and self._is_retried(id):
             self.asked_again += 1
             return True
-        if standing is Standing.CHANGED:
+        if standing is _CHANGED:
             if self._wishes.changed is Changed.ASK:
                 self.asked_again += 1
                 return True
             self.changed.append(id)
-        self.finished[str(entry.status)] += 1
+        self.finished[status] += 1
         return False
 
-    def _is_retried(self, id: str, entry: Finished) -> bool:
-        retry = self._wishes.retry
-        if entry.result[0] >= self._wishes.retry_before:
+    def pending_among(self, ids: Sequence[str], requests: Sequence[str]) -> list[int]:
+        """The places of those that are pending: the same for many at once, most of them answered."""
+        if self._wishes.retry:
+            return [place for place, id in enumerate(ids) if self.is_pending(id, requests[place])]
+        places = self._index.not_done(ids, requests)
+        self.finished[Status.DONE] += len(ids) - len(places)
+        return [place for place in places if self.is_pending(ids[place], requests[place])]
+
+    def _is_retried(self, id: str) -> bool:
+        retry, entry = self._wishes.retry, self._index.entry(id)
+        if entry is None or entry.result[0] >= self._wishes.retry_before:
             return False
         if EVERYTHING in retry or entry.status in retry:
             return True

@@ -11,9 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from batchrun.bench.scale_state import Made, make_state, run_start
@@ -102,8 +103,11 @@ def _commands(made: Made, rounds: int) -> Iterator[ScaleFigures]:
     jobs = str(made.jobs)
     # A finished item is asked for, so that the run ends when it knows what is pending, and sends nothing.
     more = ["run", str(made.more_jobs), "--state", str(made.state.path), "--simulate", "--only", made.first_id]
-    yield _measured("start, nothing pending", ["run", jobs, "--simulate"], rounds, _START)
+    _run("the first start", more)  # which checks the job file, and notes what it found, as the night's own start did
     yield _measured(f"start, {made.pending:,} pending", more, rounds, _START)
+    _run("the first start", ["run", jobs, "--simulate"])
+    yield _measured("start, nothing pending", ["run", jobs, "--simulate"], rounds, _START)
+    yield _measured("start, job file edited", ["run", jobs, "--simulate"], rounds, Bound(), _without_notes(made))
     yield _measured("status", ["status", jobs], rounds, _STATUS)
     with _living_run(made):
         yield _measured("status of a living run", ["status", jobs], rounds, _STATUS)
@@ -122,8 +126,18 @@ def _living_run(made: Made) -> Iterator[None]:
         lock.release()
 
 
-def _measured(what: str, words: Sequence[str], rounds: int, bound: Bound) -> ScaleFigures:
-    walls, cpus, peaks = zip(*(_run(what, words) for _ in range(rounds)), strict=True)
+def _without_notes(made: Made) -> Callable[[], None]:
+    return partial(made.state.checked.unlink, missing_ok=True)
+
+
+def _measured(
+    what: str, words: Sequence[str], rounds: int, bound: Bound, before: Callable[[], object] = int
+) -> ScaleFigures:
+    taken = []
+    for _ in range(rounds):
+        before()
+        taken.append(_run(what, words))
+    walls, cpus, peaks = zip(*taken, strict=True)
     wall, cpu = statistics_of(walls), statistics_of(cpus)
     assert wall is not None
     assert cpu is not None

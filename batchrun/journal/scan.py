@@ -45,6 +45,8 @@ def scan(path: Path, start: int = 0, end: int | None = None) -> Iterator[Piece]:
                 yield from salvage(offset, line)
             else:
                 yield offset, line, False
+                if len(line) < _MAX_LINE:
+                    return  # a run may be writing it, and its rest must not be taken for another line
             offset += len(line)
 
 

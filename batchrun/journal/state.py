@@ -49,6 +49,10 @@ class StateDir:
         return self.path / "control.json"
 
     @property
+    def checked(self) -> Path:
+        return self.path / "checked.jsonl"
+
+    @property
     def lock(self) -> Path:
         return self.path / "lock"
 

@@ -64,7 +64,7 @@ def without_nulls(value: Any) -> bool:
 # these cannot have: a period of the sampler, a slot that settled; without a journal nobody waits for one; a bound that
 # nobody has set.
 NULL_ON_PURPOSE = {"ttft", "prewarm_seconds", "at_rule", "unattributed", "cpu_mean", "settled_slots", "settled_range"}
-NULL_ON_PURPOSE |= {"wait", "worst_wait", "wait_share", "most_mb"}
+NULL_ON_PURPOSE |= {"wait", "worst_wait", "wait_share", "most_mb", "most_seconds"}
 
 
 @pytest.mark.parametrize("name", TINY)

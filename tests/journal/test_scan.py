@@ -44,6 +44,17 @@ def test_a_last_line_without_newline_does_not_count(path: Path) -> None:
     assert pieces_of(path, A + B[:-1]) == [(0, A, True), (len(A), B[:-1], False)]
 
 
+def test_a_line_that_is_being_written_is_the_end(path: Path) -> None:
+    """Its rest, written while somebody reads, is not taken for a line of its own, nor for damage."""
+    path.write_bytes(A + B[:30])
+    pieces = scan(path)
+    assert [next(pieces), next(pieces)] == [(0, A, True), (len(A), B[:30], False)]
+    with path.open("ab") as file:
+        file.write(B[30:] + C)
+    assert list(pieces) == []
+    assert sound(list(scan(path))) == [A, B, C]
+
+
 @pytest.mark.parametrize("stub", [1, 20, len(A) - 1])
 def test_a_record_glued_to_a_stub_is_found(path: Path, stub: int) -> None:
     """A tool that appended after a torn line lost nobody's record (C8)."""
