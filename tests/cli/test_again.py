@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.program import batchrun, records, statuses, write_jobs
 
 SIMULATED = ("--simulate", "--scenario", "instant")
@@ -49,6 +51,7 @@ def test_what_ended_otherwise_is_asked_again_only_on_purpose(tmp_path: Path) -> 
         assert statuses(tmp_path / "jobs.batchrun") == before
 
 
+@pytest.mark.slow
 def test_a_retry_that_was_killed_at_its_very_end_is_through_when_a_start_has_seen_it(tmp_path: Path) -> None:
     """Until then the report asks for it; a start writes it down, and who asks for the same after it means all."""
     path, state = tmp_path / "jobs.jsonl", tmp_path / "jobs.batchrun"

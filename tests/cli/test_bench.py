@@ -67,7 +67,13 @@ NULL_ON_PURPOSE = {"ttft", "prewarm_seconds", "at_rule", "unattributed", "cpu_me
 NULL_ON_PURPOSE |= {"wait", "worst_wait", "wait_share", "most_mb", "most_seconds"}
 
 
-@pytest.mark.parametrize("name", TINY)
+# The others take seconds each, and differ from these in what they measure alone.
+QUICK = {"modes", "stop", "buffer"}
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in TINY]
+)
 def test_each_bench_prints_one_object(name: str, tmp_path: Path) -> None:
     """With --json: the schema of its name, figures that were measured, and nothing else on stdout."""
     done = batchrun("bench", name, *TINY[name], "--json", cwd=tmp_path)
@@ -159,6 +165,7 @@ def test_nothing_is_asked_that_may_cost_without_a_budget_and_a_price(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_backend_is_asked_as_a_run_here_would_ask_it(tmp_path: Path, instant: SimulatorProcess) -> None:
     """Its address, dialect, model and key come from batchrun.toml; what else might say so contradicts it."""
     table = f'[backends.local]\nkind = "openai"\nbase_url = "{instant.base_url}/v1"\nmodel = "m"\nkey_env = "K"\n'

@@ -98,9 +98,10 @@ def _asked(heard: RequestPipe, before: int) -> set[str]:
     return {f"item-{int(line['prompt'].split()[-1]):04d}" for line in heard.requests()[before:]}
 
 
-def test_twenty_kills_lose_nothing_and_ask_nothing_finished_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("nights", [Nights(4, 50), pytest.param(Nights(20, 200), marks=pytest.mark.slow)])
+def test_kills_lose_nothing_and_ask_nothing_finished_again(tmp_path: Path, nights: Nights) -> None:
     """At the end each id has one result with the right text."""
-    kill_again_and_again(tmp_path, Nights(kills=20, items=200), seed=1)
+    kill_again_and_again(tmp_path, nights, seed=1)
 
 
 @pytest.mark.soak

@@ -6,6 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.cli.program import LIMIT_SECONDS, PROGRAM, assert_each_answered_once, prompts, records, write_jobs
 
 FILES = 128
@@ -21,6 +23,7 @@ def take(answer):
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_cannot_open_another_file_answers_every_item_all_the_same(tmp_path: Path) -> None:
     """More slots than files are left: what cannot be opened is tried again, no attempt is used up, and nothing else of
     the run trips over it."""

@@ -84,7 +84,14 @@ def test_the_first_signal_drains_and_the_next_start_goes_on(
     assert len(heard.requests()) == 12
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGINT, 130),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow),
+    ],
+)
 def test_the_second_signal_stops_at_once(
     tmp_path: Path, calm: SimulatorProcess, heard: RequestPipe, number: signal.Signals, code: int
 ) -> None:
@@ -132,7 +139,9 @@ def test_a_second_run_on_the_same_state_is_told_who_holds_it(
     jobs = write_jobs(tmp_path / "jobs.jsonl", prompts(3, "[[tokens=60]] number {}"))
     run = start_batchrun("run", "jobs.jsonl", cwd=tmp_path, env=asking(calm))
     heard.wait_for(3)
+    run.send_signal(signal.SIGSTOP)  # so that it is still there, however busy the machine is
     second = batchrun("run", "jobs.jsonl", cwd=tmp_path, env=asking(calm))
+    run.send_signal(signal.SIGCONT)
     assert second.returncode == 75
     assert str(run.pid) in second.stderr
     run.communicate(timeout=60)

@@ -37,6 +37,7 @@ def budget(soak: Soak) -> Enough:
     return lambda rounds: rounds > 0 and time.monotonic() >= until
 
 
+@pytest.mark.slow
 def test_every_item_of_a_short_bad_night_is_answered(tmp_path: Path) -> None:
     """A hundred items, one round."""
     asyncio.run(bad_nights(tmp_path, 7, lambda rounds: rounds == 1))

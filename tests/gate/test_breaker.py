@@ -24,7 +24,7 @@ def test_three_failed_connections_open_it_though_all_were_one_items() -> None:
     assert breaker.is_open
 
 
-@pytest.mark.parametrize("cause", ILL)
+@pytest.mark.parametrize("cause", sorted(ILL))
 def test_an_ill_server_takes_more_and_by_several_items(cause: Cause) -> None:
     """One prompt that kills its worker each time must not stop everybody."""
     alone = Breaker()
@@ -43,7 +43,7 @@ def test_probes_grow_rarer_up_to_a_bound() -> None:
     assert set(waits[7:]) == {LONGEST_WAIT}
 
 
-@pytest.mark.parametrize("cause", SIGNS_OF_LIFE)
+@pytest.mark.parametrize("cause", sorted(SIGNS_OF_LIFE))
 def test_any_sign_of_life_closes_it(cause: Cause) -> None:
     """A 400 is bad news for an item, and good news of the backend."""
     breaker = Breaker()
