@@ -36,7 +36,7 @@ class Outage:
 
 @pytest.mark.parametrize("items", [1, 50])
 def test_an_hour_without_a_network_costs_no_item_its_attempts(tmp_path: Path, items: int) -> None:
-    """Fifty items stay fifty items; when the network is back they are answered, and few were asked meanwhile."""
+    """F30: fifty items stay fifty items; when the network is back they are answered, and few were asked meanwhile."""
     stage = Stage(tmp_path, Outage(3000), items, retry=RetryPolicy(max_attempts=8))
     outcomes = run_virtual(stage.run())
     assert {outcome.status for outcome in outcomes.values()} == {Status.DONE}
@@ -62,7 +62,7 @@ def test_three_items_that_kill_their_worker_are_failed_in_the_end(tmp_path: Path
 
 
 def test_an_overloaded_provider_is_spared(tmp_path: Path) -> None:
-    """Slots are cut at each wave, and grow again when it answers."""
+    """F17: slots are cut at each wave, and grow again when it answers."""
     script = lambda prompt, seen: [failing(Cause.OVERLOADED, 529)] if prompt < "p3" and not seen else [4.0]  # noqa: E731
     stage = Stage(tmp_path, script, 60, bounds=GateBounds(start_slots=20))
     outcomes = run_virtual(stage.run())

@@ -17,7 +17,7 @@ from batchrun.gate.breaker import (
 
 
 def test_three_failed_connections_open_it_though_all_were_one_items() -> None:
-    """No item can be to blame where nobody was reached."""
+    """F30: no item can be to blame where nobody was reached."""
     breaker = Breaker()
     waits = [breaker.failed(Cause.CONNECT, "a") for _ in range(UNREACHED_IN_A_ROW)]
     assert waits == [0.0, 0.0, FIRST_WAIT]

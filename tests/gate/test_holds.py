@@ -15,7 +15,7 @@ from tests.virtual_time import START, in_virtual_time, run_virtual, settle
 
 @in_virtual_time
 async def test_a_hold_admits_nobody_and_ends_by_itself() -> None:
-    """Free slots or not; who runs, runs on; to the second."""
+    """F15: free slots or not; who runs, runs on; to the second."""
     loop = asyncio.get_running_loop()
     async with asyncio.TaskGroup() as group:
         queue = Queue(gate(2), group)

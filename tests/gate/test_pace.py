@@ -23,7 +23,7 @@ def allowed(allowance: Allowance) -> float:
 @pytest.mark.parametrize("seconds_saved", [1, 10, 60])
 @pytest.mark.parametrize("a_minute", [600, 1500])
 def test_what_nobody_tells_is_learned(a_minute: int, seconds_saved: int, tells_wait: bool) -> None:
-    """At least 97 % of what is allowed is used over ten minutes, and at most 2 % of the requests are refused."""
+    """F15: at least 97 % of what is allowed is used over ten minutes, and at most 2 % of the requests are refused."""
     allowance = Allowance(a_minute, a_minute * seconds_saved / 60, tells_wait)
     # No more at once than a gate begins with: before the first answer nobody can know.
     came = Client(allowance, Pace(), slots=max(2, a_minute // 40)).run(TEN_MINUTES)

@@ -14,7 +14,7 @@ from tests.virtual_time import START, in_virtual_time
 
 
 def test_retries_are_at_most_their_share_of_a_minute() -> None:
-    """The rest waits; what was long ago counts no more."""
+    """F17: the rest waits; what was long ago counts no more."""
     budget = RetryBudget()
     for _ in range(100):
         budget.note(0.0, is_retry=False)
