@@ -11,13 +11,14 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import compress
+from itertools import chain, compress
+from operator import itemgetter
 from struct import Struct
 
 from batchrun.journal.finished import MAX_FAILED_RUNS
 from batchrun.outcome import Status
 from batchrun.report.examples import Example, Largest, Newest
-from batchrun.report.lines import Line
+from batchrun.report.lines import Line, Stretch
 from batchrun.report.spread import Spread, spread
 
 PINNED_CORES = 0.9  # the articles': above it our receive side is the bottleneck ...
@@ -26,6 +27,7 @@ NETWORK_CORES = 0.3  # ... and below it the network and the provider set the pac
 # How an item stands; from _FAILED on it has no answer, _AGAIN is a failure that the next run asks again.
 _DONE, _INCOMPLETE, _REFUSED, _FAILED, _AGAIN = range(5)
 _CODES: dict[str, int] = {Status.DONE: _DONE, Status.INCOMPLETE: _INCOMPLETE, Status.REFUSED: _REFUSED}
+_FAILED_STATUS = Status.FAILED.value  # a member costs a search in its class each time
 # Whether its line is of this night, and answered then.
 _EARLIER, _TONIGHT, _ANSWERED = range(3)
 # What is kept of each item: four small marks ...
@@ -91,18 +93,23 @@ class Census:
     def __repr__(self) -> str:
         return f"<Census {len(self._slot_of)} items since {self.since}>"
 
-    def take(self, lines: Iterable[Line]) -> None:
+    def take(self, lines: Iterable[Line | Stretch]) -> None:
         slot_of, offsets, since = self._slot_of, self._offset, self.since
         codes, marks, figures = _CODES, self._marks, self._figures
         for line in lines:
-            offset = line.result[0]
-            code = codes.get(line.status, _FAILED if line.final else _AGAIN)
-            slot = slot_of.get(line.id)
+            if isinstance(line, Stretch):
+                self._take_stretch(line)
+                continue
+            code = codes.get(line.status)
+            if code is None:
+                code = _FAILED if line.final else _AGAIN
+            new = len(offsets)
+            slot = slot_of.setdefault(line.id, new)
             is_tonight = line.finished >= since
-            if slot is None:
-                slot = slot_of[line.id] = len(offsets)
-                offsets.append(offset)
-                marks += self._marks_of(line, code, is_tonight, 0)
+            if slot == new:
+                offsets.append(line.result[0])
+                is_answer = code < _FAILED
+                marks += _MARKS_OF_ANSWERS[code][is_tonight] if is_answer else self._marks_of(line, code, is_tonight, 0)
                 figures.frombytes(_packed(line))
             else:
                 self._replace(slot, line, code, is_tonight)
@@ -110,6 +117,43 @@ class Census:
                 self._keep(line, slot)
             if is_tonight:
                 self._sum(line, slot)
+
+    def _take_stretch(self, stretch: Stretch) -> None:
+        """Take ordinary lines by the column; one by one where an id is known, or not all of them are of one night."""
+        columns, slot_of, first = stretch.columns, self._slot_of, len(self._offset)
+        ids, finished = columns["id"], columns["finished"]
+        is_tonight = min(finished) >= self.since
+        slots = list(range(first, first + len(ids)))
+        taken = list(map(slot_of.setdefault, ids, slots))
+        if taken != slots or False:
+            for id, slot, mine in zip(ids, taken, slots, strict=True):
+                if slot == mine:
+                    del slot_of[id]
+            self.take(iter(stretch))
+            return
+        self._offset.extend(map(itemgetter(0), columns["result"]))
+        self._marks += _MARKS_OF_ANSWERS[_DONE][is_tonight] * len(ids)
+        ttfts = [_NONE if ttft is None else ttft for ttft in columns["ttft"]]
+        figures = columns["wall"], ttfts, columns["tok_s"], columns["elapsed"], columns["loop_cores"]
+        self._figures.extend(chain.from_iterable(zip(*figures, strict=True)))
+        if is_tonight:
+            self._sum_stretch(stretch, first)
+
+    def _sum_stretch(self, stretch: Stretch, first: int) -> None:
+        columns = stretch.columns
+        if (
+            max(columns["elapsed"]) > self.slowest.floor
+            or max(columns["attempts"]) > self.most_attempts.floor
+            or max(columns["loop_cores"]) > PINNED_CORES
+            or None in columns["cost_usd"]
+        ):
+            for slot, line in enumerate(stretch, first):
+                self._sum(line, slot)
+            return
+        self.tokens += sum(columns["tokens"])
+        self.wasted_tokens += sum(columns["wasted_tokens"])
+        self.cost_usd += sum(columns["cost_usd"])
+        self.priced += len(stretch)
 
     def keep_only(self, ids: frozenset[str]) -> int:
         """Count no item from here on whose id is not among these; sums and figures keep what was spent on it. Gives how
@@ -193,7 +237,7 @@ class Census:
 
     def _sum(self, line: Line, slot: int) -> None:
         self.wasted_tokens += line.wasted_tokens
-        if line.status != Status.FAILED:
+        if line.status != _FAILED_STATUS:
             self.tokens += line.tokens  # of a failure they are among the wasted
         if line.cost_usd is not None:
             self.cost_usd += line.cost_usd
