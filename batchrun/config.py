@@ -10,18 +10,25 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import time
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from batchrun.backends import DEFAULT, Backend, Choice, build_backends
 from batchrun.config_file import find_file, read_file, read_state
+from batchrun.curfew import MaxFailures
 from batchrun.errors import ConfigError
 from batchrun.jobs.job import RequestFlags
 from batchrun.jobs.reader import Selection
 from batchrun.outcome import Status
+from batchrun.prices.bill import Rates
 from batchrun.retry import RetryPolicy
 from batchrun.settings import SETTINGS, Given, flag_of, nearest, read_given, variable_of
 from batchrun.simulator.scenario import Scenario
+from batchrun.sinks.config import TIME_LIMIT, SinkConfig
+from batchrun.sorter import Changed
+from batchrun.stream.pipe import DEFAULT_SIZE
 
 PREFIX = "BATCHRUN_"
 # What a run tells those whom it starts (with BATCHRUN_MODEL, a setting as well), and the seeds of the long tests: both
@@ -32,7 +39,8 @@ NOT_OURS = "BATCHRUN_SOAK_"
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """All that a run needs to know. Times are seconds. `state` None: beside the job file."""
+    """All that a run needs to know. Times are seconds. `state` None: beside the job file; `prices` are the user's own,
+    by model; `max_cost` is in US dollars."""
 
     jobs: Path
     state: Path | None
@@ -40,6 +48,9 @@ class RunConfig:
     backends: Mapping[str, Backend]
     retry: RetryPolicy
     prewarm: int
+    sinks: SinkConfig
+    buffer: int
+    stop_when: Mapping[str, Any] | None
     selection: Selection
     period: float
     drain_timeout: float
@@ -51,6 +62,14 @@ class RunConfig:
     json: bool
     log: Path | None
     accept: frozenset[Status]
+    deadline: time | None
+    max_time: float | None
+    max_failures: MaxFailures | None
+    changed: Changed
+    again: frozenset[str]
+    prices: Mapping[str, Rates]
+    max_cost: float | None
+    max_tokens_total: int | None
 
 
 def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> RunConfig:
@@ -67,6 +86,7 @@ def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str]
     variables, flags = _variables(environment), _flags(given)
     found = file.general | variables | flags
     _check_simulation(found)
+    _check_stop_when(found)
     values = {name: each.value for name, each in found.items()}
     chosen = values.get("backend", DEFAULT)
     choice = Choice(found.get("backend"), (file.general | variables).get("backend"))
@@ -75,7 +95,10 @@ def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str]
     return RunConfig(
         jobs=jobs,
         state=values.get("state"),
-        flags=RequestFlags(*_of_this_run(variables | flags), chosen),
+        flags=_of_this_run(variables | flags, chosen),
+        sinks=_sinks(jobs, values),
+        buffer=values.get("buffer", DEFAULT_SIZE),
+        stop_when=values.get("stop_when"),
         backends=backends,
         retry=replace(retry, longest_wait=values.get("give_up", retry.longest_wait)),
         prewarm=values.get("prewarm", 0),
@@ -90,6 +113,14 @@ def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str]
         json=values.get("json", False),
         log=values.get("log"),
         accept=values.get("accept", frozenset()),
+        deadline=values.get("deadline"),
+        max_time=values.get("max_time"),
+        max_failures=values.get("max_failures"),
+        changed=values.get("changed", Changed.KEEP),
+        again=values.get("retry", frozenset()),
+        prices=MappingProxyType(file.prices),
+        max_cost=values.get("max_cost"),
+        max_tokens_total=values.get("max_tokens_total"),
     )
 
 
@@ -136,11 +167,28 @@ def _variables(environment: Mapping[str, str]) -> dict[str, Given]:
     return found
 
 
-def _of_this_run(given: Mapping[str, Given]) -> tuple[str | None, int | None]:
-    """Model and most tokens as the command line or the environment has them. What a file says is a backend's default:
-    it yields to the backend's own table, and changing it makes no finished item another request."""
-    model, most = given.get("model"), given.get("max_tokens")
-    return (None if model is None else model.value, None if most is None else most.value)
+def _sinks(jobs: Path, values: Mapping[str, Any]) -> SinkConfig:
+    return SinkConfig(
+        directory=jobs.parent,
+        functions=values.get("sink", ()),
+        commands=values.get("each", ()),
+        out_dir=values.get("out_dir"),
+        parallel=values.get("each_parallel"),
+        time_limit=values.get("sink_timeout", TIME_LIMIT),
+    )
+
+
+def _of_this_run(given: Mapping[str, Given], backend: str) -> RequestFlags:
+    """What the command line or the environment asks. What a file says is a default: it yields to the backend's own
+    table, and changing it makes no finished item another request."""
+    values = {name: given[name].value for name in ("model", "max_tokens", "stop_when") if name in given}
+    return RequestFlags(backend=backend, **values)
+
+
+def _check_stop_when(found: Mapping[str, Given]) -> None:
+    stop_when, stream = found.get("stop_when"), found.get("stream")
+    if stop_when is not None and stop_when.is_flag and stream is not None and not stream.value:
+        raise stop_when.wrong("an answer that comes in one piece cannot be stopped; leave it out, or stream")
 
 
 def _check_simulation(found: Mapping[str, Given]) -> None:

@@ -8,27 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Coroutine, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
 
+from batchrun.attempts import Attempts, Ended, Hands
 from batchrun.errors import ExitCode, JobFileError
-from batchrun.failure import AttemptFailed, Cause, Failure
-from batchrun.gate.load import Load
+from batchrun.failure import Cause, Failure
 from batchrun.gate.slots import Slot
-from batchrun.item import Item
+from batchrun.gate.traffic import Turn
+from batchrun.item import Item, Kept, kept_in
+from batchrun.jobs.job import Job
 from batchrun.jobs.reader import JobFile
-from batchrun.journal.control import EVERY_GATE, Control
-from batchrun.lane import UNTUNED, Lane
-from batchrun.outcome import Measure, Outcome
-from batchrun.providers.provider import Request
+from batchrun.keeper import Keeper
+from batchrun.lane import Lane
+from batchrun.outcome import Outcome, Status
 from batchrun.retry import Action, RetryPolicy, Verdict, judge
-from batchrun.stop import StopSwitch
-from batchrun.stream.attempt import attempt
 from batchrun.stream.message import Message
-from batchrun.stream.meter import Account, Meter, charged
+from batchrun.stream.meter import Account, charged
 from batchrun.tally import Tally, View
+from batchrun.terms import Surroundings, Terms
 
 log = logging.getLogger("batchrun")
 
@@ -44,35 +43,8 @@ class Store(Protocol):
 
     async def wait_for_room(self) -> None: ...
 
-
-class Sampler(Protocol):
-    def sample(self) -> Load: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How this run is to be done. Times in seconds; `prewarm` is how many connections each backend opens beforehand."""
-
-    retry: RetryPolicy
-    period: float
-    drain_timeout: float
-    give_up: float
-    stream: bool
-    prewarm: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What reaches the engine from outside, and whom it tells: once a period `on_period` gets the view, the load and
-    the loop's lag in milliseconds. `chance` is uniform in [0, 1), for the jitter of the backoff; `control` gives what
-    the operator asks of the run at this moment; `on_drain` hears how many are in flight when the run begins to stop."""
-
-    stop: StopSwitch
-    sampler: Sampler
-    on_period: Callable[[View, Load, float], None]
-    chance: Callable[[], float] = random.random
-    control: Callable[[], Control | None] = lambda: None
-    on_drain: Callable[[int], None] = lambda in_flight: None
+    def kept(self, id: str, request: str) -> dict[str, Any] | None:
+        """The result line of an answer to this request that was paid for, and that only the sinks have not taken."""
 
 
 class Engine:
@@ -101,10 +73,10 @@ class Engine:
         self._draining = asyncio.Event()
         self._is_worked_off = False
         self._backing_off = 0
-        self._meters: set[Meter] = set()
-        self._load: Load | None = None
-        self._tokens_seen = 0
-        self._tok_s = 0.0
+        self._rescued: list[Outcome] = []  # of items that were cut off with an answer in hand
+        hands = Hands(self._start_delivery, self._rescued.append, self._waste, around.purse.pay)
+        self._attempts = Attempts(terms.manner, hands)
+        self._keeper = Keeper(terms, around, lanes, tally, self._attempts)
         self.accounts_cpu = 0.0  # CPU seconds charged to items that have ended; the rest of the process is overhead
 
     def __repr__(self) -> str:
@@ -119,13 +91,13 @@ class Engine:
             JournalError: the run cannot go on; what was finished before is safe.
         """
         async with asyncio.TaskGroup() as self._group:
-            keeper = self._group.create_task(self._keep_time())
+            keeper = self._group.create_task(self._keeper.keep_time(self.view))
             await self._work_off()
             keeper.cancel()
 
     def view(self) -> View:
         """How things stand."""
-        tally, now = self._tally, self._loop.time()
+        tally, now, load = self._tally, self._loop.time(), self._keeper.load
         return View(
             elapsed=now - tally.began,
             total=tally.total,
@@ -133,38 +105,44 @@ class Engine:
             pending=tally.total - sum(tally.finished.values()),
             in_flight=sum(lane.gate.in_flight for lane in self._lanes.values()),
             backing_off=self._backing_off,
+            with_sinks=self._attempts.with_sinks,
             retries=tally.retried.total(),
             retried=dict(tally.retried),
             wasted_tokens=tally.wasted_tokens,
             again=tally.again,
-            tok_s=self._tok_s,
+            tok_s=self._keeper.tok_s,
             eta_s=None if self._stop.is_on else tally.eta(now),
             gates={name: lane.view() for name, lane in self._lanes.items()},
-            cpu=None if self._load is None else self._load.cpu,
-            cpu_ewma=None if self._load is None else self._load.cpu_ewma,
+            cpu=None if load is None else load.cpu,
+            cpu_ewma=None if load is None else load.cpu_ewma,
             last_error=tally.last_error,
             stopping=self._stop.reason,
+            spent=self._around.purse.spent,
         )
 
     async def _work_off(self) -> None:
         try:
             async with asyncio.timeout(None) as cutoff:
-                async with asyncio.TaskGroup() as items:
+                async with asyncio.TaskGroup() as self._items:
                     self._arm_stop(cutoff)
                     for name in self._jobs.pending:
-                        items.create_task(self._dispatch(self._lanes[name], items))
+                        self._items.create_task(self._dispatch(self._lanes[name]))
                 self._is_worked_off = True
         except TimeoutError:
             log.info("stopped with items in flight; they stay pending")
         self._is_worked_off = True
+        for outcome in self._rescued:
+            self._group.create_task(self._commit(outcome))
 
     def _arm_stop(self, cutoff: asyncio.Timeout) -> None:
         def drain() -> None:
             self._draining.set()
+            self._attempts.hurry()
             for lane in self._lanes.values():
                 lane.gate.close()
             self._around.on_drain(sum(lane.gate.in_flight for lane in self._lanes.values()))
-            cut(self._terms.drain_timeout)
+            if not self._stop.is_patient:
+                cut(self._terms.drain_timeout)
 
         def cut(seconds: float) -> None:
             # A second signal may come while the first cut is still closing connections.
@@ -177,11 +155,11 @@ class Engine:
         if self._stop.is_on:
             drain()
 
-    async def _dispatch(self, lane: Lane, items: asyncio.TaskGroup) -> None:
+    async def _dispatch(self, lane: Lane) -> None:
         """Hand the pending jobs of one backend to its slots, in the order of the file."""
         try:
             await self._prewarm(lane)
-            await self._admit_all(lane, items)
+            await self._admit_all(lane)
         except JobFileError as exc:
             # The file was changed under us. What is in flight is paid for and may end; the next start checks it anew.
             self._stop.drain(str(exc), ExitCode.STOPPED_EARLY)
@@ -193,7 +171,7 @@ class Engine:
             for _ in range(count):
                 connections.create_task(lane.provider.warm(lane.clocks.connect))
 
-    async def _admit_all(self, lane: Lane, items: asyncio.TaskGroup) -> None:
+    async def _admit_all(self, lane: Lane) -> None:
         in_hand = asyncio.Semaphore(lane.bounds.max_slots + MAX_IN_HAND_BEYOND_SLOTS)
         for job in self._jobs.jobs(lane.name):
             if (lane.name, job.model) in self._shelved:
@@ -204,8 +182,8 @@ class Engine:
             if slot is None:
                 return
             account = Account()
-            item = Item(job, self._loop.time())
-            task = items.create_task(charged(self._work(item, lane, slot, account), account))
+            item = Item(job, self._loop.time(), self._kept(job))
+            task = self._items.create_task(charged(self._work(item, lane, slot, account), account))
             task.add_done_callback(lambda _: in_hand.release())
 
     # -- one item -----------------------------------------------------------------------------------------------------
@@ -215,68 +193,57 @@ class Engine:
         try:
             while slot is not None:
                 with slot:
-                    result, measure = await self._attempt(item, lane, account)
+                    ended = await self._attempts.make(item, lane, account)
                     # Before the slot is given back: else the next in line would run into the wall that was just hit.
-                    verdict = self._weigh(item, lane, result)
-                if await self._settle(item, result, measure, verdict):
+                    verdict = self._weigh(item, lane, ended.result, slot.since)
+                if await self._settle(item, ended, verdict):
                     return
-                slot = await lane.gate.admit(again=True)
+                is_refused = isinstance(ended.result, Failure) and ended.result.cause is Cause.RATE_LIMITED
+                slot = await lane.gate.admit(Turn.REFUSED if is_refused else Turn.RETRY)
         finally:
             self.accounts_cpu += account.read()
 
-    async def _attempt(self, item: Item, lane: Lane, account: Account) -> tuple[Message | Failure, Measure]:
-        item.attempts += 1
-        stream = self._terms.stream if item.job.stream is None else item.job.stream
-        limits = lane.clocks.after_idle_retries(item.idle_retries) if stream else lane.clocks.for_document()
-        meter = Meter(account)
-        self._meters.add(meter)
-        try:
-            message = await attempt(lane.provider, Request(item.job.body, stream), limits, meter)
-        except AttemptFailed as failed:
-            return failed.failure, meter.measure(failed.failure.partial_tokens)
-        except Exception as exc:  # the one place where a bug of ours is kept from taking the whole night with it
-            log.exception("item %r: unexpected", item.job.id)
-            return Failure(Cause.BUG, lane.provider.kept(f"{type(exc).__name__}: {exc}")), meter.measure(0)
-        except asyncio.CancelledError:
-            self._tally.wasted_tokens += meter.chunks  # about a token each; the provider never told
-            raise
-        finally:
-            self._meters.discard(meter)
-        return message, meter.measure(message.output_tokens)
-
-    def _weigh(self, item: Item, lane: Lane, result: Message | Failure) -> Verdict | None:
+    def _weigh(self, item: Item, lane: Lane, result: Message | Failure, sent_at: float) -> Verdict | None:
         """What follows from a failed attempt, for everybody at once and for the item; None for an answer."""
         if isinstance(result, Message):
-            lane.strikes.answered()
+            if item.kept is None:
+                lane.answered(result)
+            else:  # nobody was asked, but the sinks are well
+                lane.strikes.answered()
             return None
-        item.note(result)
+        now = self._loop.time()
+        strikes = lane.failed(result, item.job.id, now)
+        item.note(result, is_free=lane.is_unreached(result))
         self._tally.retry(result)
-        if result.cause is Cause.LOCAL:
-            lane.shrink()
-        strikes = lane.strikes.note(result.cause, item.job.id)
+        self._around.purse.waste(item.job, result.partial_tokens)
         counts = (item.counted, item.failed_attempts, strikes)
-        verdict = judge(result, self._terms.retry, *counts, self._around.chance())
+        verdict = judge(result, self._policy(now), *counts, self._around.chance())
         log.info("item %r attempt %d: %s (%s) -> %s", item.job.id, item.attempts, result.cause, result.message, verdict)
         if verdict.hold > 0:
-            lane.gate.hold(verdict.hold)
+            lane.hold(verdict.hold, sent_at if result.cause is Cause.RATE_LIMITED else None, now)
         if verdict.action is Action.SHELVE:
             self._shelve(lane.name, item.job.model, result, verdict)
+        if verdict.stops_run:
+            self._stop.drain(f"{result.cause}: {result.message}", verdict.exit_code)
         return verdict
 
-    async def _settle(self, item: Item, result: Message | Failure, measure: Measure, verdict: Verdict | None) -> bool:
+    def _policy(self, now: float) -> RetryPolicy:
+        """No wait is worth it that ends after the run has to."""
+        retry = self._terms.retry
+        left = self._terms.curfew.left(self._around.wall_clock(), now - self._tally.began)
+        return retry if left >= retry.longest_wait else replace(retry, longest_wait=max(0.0, left))
+
+    async def _settle(self, item: Item, ended: Ended, verdict: Verdict | None) -> bool:
         """Do to the item what follows; True when it needs no other attempt in this run."""
-        now = self._loop.time()
+        now, result, measure = self._loop.time(), ended.result, ended.measure
         if isinstance(result, Message):
             await self._finish(item.answered(result, measure, now))
             return True
         assert verdict is not None
-        match verdict.action:
-            case Action.RETRY:
-                return not await self._back_off(verdict.delay)
-            case Action.FAIL:
-                await self._finish(item.failed(result, measure, now, final=verdict.final))
-            case Action.STOP:
-                self._stop.drain(f"{result.cause}: {result.message}", verdict.exit_code)
+        if verdict.action is Action.RETRY:
+            return not await self._back_off(verdict.delay)
+        if verdict.action is Action.FAIL:
+            await self._finish(item.failed(result, measure, now, final=verdict.final, answer=ended.undelivered))
         return True
 
     async def _finish(self, outcome: Outcome) -> None:
@@ -287,9 +254,23 @@ class Engine:
         """
         await asyncio.shield(self._group.create_task(self._commit(outcome)))
 
+    def _start_delivery(self, run: Coroutine[Any, Any, None]) -> None:
+        self._items.create_task(run)
+
+    def _waste(self, job: Job, tokens: int) -> None:
+        self._tally.wasted_tokens += tokens
+        self._around.purse.waste(job, tokens)
+
+    def _kept(self, job: Job) -> Kept | None:
+        fields = self._store.kept(job.id, job.request)
+        return None if fields is None else kept_in(fields)
+
     async def _commit(self, outcome: Outcome) -> None:
         await self._store.commit(outcome)
-        self._tally.finish(outcome, self._loop.time())
+        tally = self._tally
+        tally.finish(outcome, self._loop.time())
+        if reason := self._terms.curfew.too_many_failed(tally.now[Status.FAILED], tally.finished_now):
+            self._stop.drain(reason, ExitCode.STOPPED_EARLY)
 
     async def _back_off(self, seconds: float) -> bool:
         """Wait; False when a drain began meanwhile: the item then stays pending."""
@@ -313,46 +294,3 @@ class Engine:
     def shelved(self) -> dict[tuple[str, str], str]:
         """By backend and model: what a provider said of a model that it does not know; its items stay pending."""
         return dict(self._shelved)
-
-    # -- the period ---------------------------------------------------------------------------------------------------
-
-    async def _keep_time(self) -> None:
-        while True:
-            left = self._tally.last_finish + self._terms.give_up - self._loop.time()
-            wait = self._terms.period if left <= 0 else min(self._terms.period, left)
-            due = self._loop.time() + wait
-            await asyncio.sleep(wait)
-            self._take_period(lag_ms=(self._loop.time() - due) * 1000)
-
-    def _take_period(self, lag_ms: float) -> None:
-        self._load = self._around.sampler.sample()
-        self._obey()
-        for lane in self._lanes.values():
-            lane.rule(self._load)
-        self._count_tokens()
-        if all(lane.gate.is_paused for lane in self._lanes.values()):
-            self._tally.last_finish = self._loop.time()  # the operator's own doing is no reason to give up
-        if self._loop.time() - self._tally.last_finish >= self._terms.give_up:
-            self._give_up()
-        self._around.on_period(self.view(), self._load, lag_ms)
-
-    def _obey(self) -> None:
-        """Do what the operator asks by `tune`; a backend's own tuning goes on top of that for all."""
-        control = self._around.control()
-        if control is None:
-            return
-        for name, lane in self._lanes.items():
-            lane.tune(control.gates.get(name, UNTUNED).over(control.gates.get(EVERY_GATE, UNTUNED)))
-
-    def _give_up(self) -> None:
-        worst = self._tally.retried.most_common(1)
-        cause = f"; most attempts failed with {worst[0][0]} ({self._tally.last_failure})" if worst else ""
-        seconds = self._terms.give_up
-        quiet = f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:g} s"
-        self._stop.drain(f"nothing has finished for {quiet}{cause}", ExitCode.STOPPED_EARLY)
-
-    def _count_tokens(self) -> None:
-        """Tokens of the period: what has ended, and the chunks of what is still coming (about a token each)."""
-        seen = self._tally.tokens + self._tally.wasted_tokens + sum(meter.chunks for meter in self._meters)
-        self._tok_s = max(0, seen - self._tokens_seen) / self._terms.period
-        self._tokens_seen = seen

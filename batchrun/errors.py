@@ -39,7 +39,8 @@ MEANING: dict[ExitCode, str] = {
     ExitCode.CANNOT_CREATE: "the state directory cannot be created",
     ExitCode.IO_ERROR: "an I/O error while writing the state (disk full, failed fsync)",
     ExitCode.STOPPED_EARLY: (
-        "stopped early and resumable: lock held by another run, spend limit or quota, give-up, first signal (drained)"
+        "stopped early and resumable: lock held by another run, budget (--max-cost, --max-tokens-total), spend limit "
+        "or quota, give-up, first signal (drained)"
     ),
     ExitCode.NO_CREDENTIALS: "credentials are missing or were refused",
     ExitCode.BAD_CONFIG: "bad configuration, or an unknown model (its items stay pending)",
@@ -116,6 +117,12 @@ class JobFileError(BatchrunError):
         if total > len(faults):
             lines.append(f"... and {total - len(faults)} more")
         super().__init__("\n".join(lines))
+
+
+class ChangedJobsError(BatchrunError):
+    """Finished items ask something else now, which the user has forbidden; nothing was sent."""
+
+    exit_code = ExitCode.BAD_JOB_FILE
 
 
 class JobFileUnreadable(BatchrunError):

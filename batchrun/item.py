@@ -6,13 +6,18 @@ Counts and builds values; it neither sends nor writes.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from batchrun.failure import Cause, Failure
 from batchrun.jobs.job import Job
 from batchrun.outcome import Measure, Outcome, Status
 from batchrun.retry import RULES
-from batchrun.stream.message import Message
+from batchrun.stream.message import USAGE_ESTIMATED, Message
+from batchrun.stream.stop_rule import STOP_RULE
+from batchrun.stream.turns import Turns
 
 STATUS_OF_STOP_REASON = {
     "max_tokens": Status.INCOMPLETE,
@@ -28,15 +33,29 @@ def timestamp(moment: datetime | None = None) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
-class Item:
-    """`began` is the event loop's time at admission, in seconds."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer that an earlier run paid for and that only the sinks have not taken; `measure` and `cost_usd` are that
+    run's."""
 
-    def __init__(self, job: Job, began: float) -> None:
+    message: Message
+    measure: Measure
+    cost_usd: float | None = None
+
+
+class Item:
+    """`began` is the event loop's time at admission, in seconds. `cost_usd` is what the answer cost, None while there
+    is none, or its price is not known. One that was paid for has that cost whatever becomes of it."""
+
+    def __init__(self, job: Job, began: float, kept: Kept | None = None) -> None:
         self.job = job
         self.attempts = 0
         self.counted = 0
         self.wasted_tokens = 0
         self.retried: Counter[str] = Counter()
+        self.kept = kept
+        self.cost_usd: float | None = None if kept is None else kept.cost_usd
+        self.turns = Turns()
         self._began = began
         self._started = timestamp()
 
@@ -51,10 +70,10 @@ class Item:
     def idle_retries(self) -> int:
         return self.retried[Cause.SILENT]
 
-    def note(self, failure: Failure) -> None:
-        """An attempt has failed."""
+    def note(self, failure: Failure, *, is_free: bool = False) -> None:
+        """An attempt has failed; `is_free`: it costs the item none of its attempts, whatever its cause."""
         self.retried[failure.cause.value] += 1  # a plain text: orjson takes no other for a key
-        self.counted += RULES[failure.cause].costs_attempt
+        self.counted += RULES[failure.cause].costs_attempt and not is_free
         self.wasted_tokens += failure.partial_tokens
 
     def answered(self, message: Message, measure: Measure, now: float) -> Outcome:
@@ -68,21 +87,21 @@ class Item:
             elapsed=now - self._began,
             wasted_tokens=self.wasted_tokens,
             backend=self.job.backend,
-            model=message.model or self.job.model,
             request=self.job.request,
             started=self._started,
             finished=timestamp(),
-            stop_reason=message.stop_reason,
+            cost_usd=self.cost_usd,
             retried=dict(self.retried),
-            flags=message.flags,
-            text=message.text,
-            content=message.content,
-            usage=message.usage,
+            saved_tokens=self._saved(message),
             metadata=self.job.metadata,
+            **({"model": self.job.model} | _parts_of(message)),
         )
 
-    def failed(self, failure: Failure, measure: Measure, now: float, *, final: bool) -> Outcome:
-        """The outcome of an item that got none."""
+    def failed(
+        self, failure: Failure, measure: Measure, now: float, *, final: bool, answer: Message | None = None
+    ) -> Outcome:
+        """The outcome of an item that got none, or one that no sink took: `answer`, which is kept for the next run."""
+        kept = {} if answer is None else _parts_of(answer)
         return Outcome(
             id=self.job.id,
             status=Status.FAILED,
@@ -90,18 +109,50 @@ class Item:
             measure=measure,
             attempts=self.attempts,
             elapsed=now - self._began,
-            wasted_tokens=self.wasted_tokens,
+            wasted_tokens=self.wasted_tokens + (0 if answer else self.turns.said_tokens),
             backend=self.job.backend,
-            model=self.job.model,
             request=self.job.request,
             started=self._started,
             finished=timestamp(),
             error=_error(failure),
+            cost_usd=self.cost_usd,
             retried=dict(self.retried),
             metadata=self.job.metadata,
+            **({"model": self.job.model} | kept),
         )
+
+    def _saved(self, message: Message) -> int:
+        """Tokens that an early end saved, against the most that the request allowed."""
+        most = self.job.max_tokens
+        # Where the provider told the usage, the answer had come to its end: all of it was generated, nothing was saved.
+        is_early = message.stop_reason.startswith(STOP_RULE) and USAGE_ESTIMATED in message.flags
+        if most is None or not is_early:
+            return 0
+        return max(0, most - message.output_tokens)
+
+
+def kept_in(fields: Mapping[str, Any]) -> Kept:
+    """The answer in a result line that `Item.failed` made. Raises KeyError and TypeError where there is none in it."""
+    message = Message(
+        id="",
+        model=fields["model"],
+        text=fields["text"],
+        content=fields["content"],
+        stop_reason=fields["stop_reason"],
+        usage=fields["usage"],
+        output_tokens=fields["tokens"],
+        flags=tuple(fields.get("flags", ())),
+    )
+    figures = ("wall", "cpu", "cores", "loop_cores", "tokens", "tok_s", "ttft", "chunks")
+    return Kept(message, Measure(**{name: fields[name] for name in figures}), fields.get("cost_usd"))
+
+
+def _parts_of(message: Message) -> dict[str, Any]:
+    parts = {name: getattr(message, name) for name in ("text", "content", "stop_reason", "usage", "flags")}
+    return parts | ({"model": message.model} if message.model else {})
 
 
 def _error(failure: Failure) -> dict[str, object]:
     error: dict[str, object] = {"cause": str(failure.cause), "message": failure.message, "status": failure.status}
-    return error | ({"request_id": failure.request_id} if failure.request_id else {})
+    more = {"request_id": failure.request_id, "partial_characters": failure.partial_characters}
+    return error | {name: value for name, value in more.items() if value}

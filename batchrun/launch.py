@@ -7,54 +7,41 @@ no credentials and costs no second for the SDK.
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
+import socket
 import sys
-from collections import Counter
-from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from functools import partial
+from pathlib import Path
 
+from batchrun import __version__
 from batchrun.config import RunConfig
 from batchrun.ending import Ending, exit_code
-from batchrun.errors import BatchrunError, ConfigError, JobFileUnreadable
+from batchrun.errors import (
+    BatchrunError,
+    ChangedJobsError,
+    ConfigError,
+    JobFileUnreadable,
+    JournalError,
+    NoRunError,
+)
 from batchrun.item import timestamp
 from batchrun.jobs.reader import JobFile, Reading, check_jobs
 from batchrun.jobs.spool import check_place, spool
-from batchrun.journal.finished import FinishedIndex, Standing
+from batchrun.journal.finished import FinishedIndex
+from batchrun.journal.kept import result_in
 from batchrun.journal.reader import read_header
 from batchrun.journal.record import Header
+from batchrun.journal.runs import RunEnd, RunStart, read_runs, record_end, record_start
 from batchrun.journal.state import StateDir
 from batchrun.journal.writer import Journal
 from batchrun.outcome import Status
+from batchrun.sinks.chain import build_sink
+from batchrun.sorter import Changed, Sorter, Wishes, retry_before, stopped_retry
 from batchrun.stop import StopSwitch, signals_to
+from batchrun.stream.stop_rule import BadStopWhen, parse_stop_when
 from batchrun.teller import Teller
-
-# An enum's member costs a search in its class each time, and these are asked for a million times.
-_PENDING, _CHANGED = Standing.PENDING, Standing.CHANGED
-
-
-class Sorter:
-    """Looks each job of the file up in the journal, and counts what it finds."""
-
-    def __init__(self, index: FinishedIndex) -> None:
-        self._index = index
-        self.finished: Counter[str] = Counter()
-        self.changed: list[str] = []
-        self.notice: str | None = None  # what the operator should know of where the jobs were read
-
-    def is_pending(self, id: str, request: str) -> bool:
-        standing, status = self._index.look_up(id, request)
-        if standing is _PENDING or status is None:
-            return True
-        self.finished[status] += 1
-        if standing is _CHANGED:
-            self.changed.append(id)
-        return False
-
-    def pending_among(self, ids: Sequence[str], requests: Sequence[str]) -> list[int]:
-        """The places of those that are pending: the same for many at once, most of them answered."""
-        places = self._index.not_done(ids, requests)
-        self.finished[Status.DONE] += len(ids) - len(places)
-        return [place for place in places if self.is_pending(ids[place], requests[place])]
 
 
 def launch(config: RunConfig, teller: Teller) -> Ending:
@@ -63,7 +50,7 @@ def launch(config: RunConfig, teller: Teller) -> Ending:
     Raises:
         BatchrunError: before anything was sent, or because the state cannot be written any more.
     """
-    if config.jobs.is_dir():
+    if _is_directory(config.jobs):
         raise JobFileUnreadable(f"{config.jobs}: is a directory; name the job file in it")
     check_place(config.jobs, config.state)
     state = StateDir(config.state) if config.state is not None else StateDir.for_jobs(config.jobs)
@@ -71,8 +58,8 @@ def launch(config: RunConfig, teller: Teller) -> Ending:
     stop = StopSwitch()
     with ExitStack() as stack:
         stack.enter_context(signals_to(stop))
-        journal, jobs, sorter = _open(config, state, run, stack)
-        for notice in [*journal.notices, *([sorter.notice] if sorter.notice else [])]:
+        journal, jobs, sorter, notices = _open(config, state, run, stack)
+        for notice in notices:
             teller.say(notice)
         header = read_header(state)
         is_simulated = config.simulate if header is None else header.simulated
@@ -81,26 +68,37 @@ def launch(config: RunConfig, teller: Teller) -> Ending:
         seen = {str(status): sorter.finished[status] for status in Status}
         code = exit_code(seen, config.accept, set())
         ending = Ending(state, code, jobs.total, seen, dict.fromkeys(seen, 0), tuple(sorter.changed), is_simulated)
+        start = _start(config, jobs, run, _size_of(state.results), simulated=is_simulated)
         if not jobs.pending_count:
+            if not config.selection.only:  # which tells nothing of the other items
+                _note_look(state, start, ending)
             return ending
+        sink = build_sink(config.sinks)  # what is wrong with it is told before anything has begun
         from batchrun.sending import Told, send  # noqa: PLC0415 - see above
 
-        return send(config, jobs, journal, Told(ending, run, teller, stop))
+        return send(config, jobs, journal, Told(ending, start, teller, stop, sink))
 
 
-def _open(config: RunConfig, state: StateDir, run: str, stack: ExitStack) -> tuple[Journal, JobFile, Sorter]:
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # where we may not look, whoever reads the file says so
+
+
+def _open(config: RunConfig, state: StateDir, run: str, stack: ExitStack) -> tuple[Journal, JobFile, Sorter, list[str]]:
     """Check the job file before a state is made, but look into a state that is there under its lock."""
-    journal = _journal(config, state, run, "") if state.checkpoint.exists() else None
+    journal = _journal(config, state, run, "") if state.is_begun() else None
     if journal is not None:
         stack.callback(journal.close)
-    jobs, sorter = _check(config, state, FinishedIndex() if journal is None else journal.finished)
+    jobs, sorter, notices = _check(config, state, FinishedIndex() if journal is None else journal.finished)
     if journal is None:
         journal = _journal(config, state, run, jobs.sha256)
         stack.callback(journal.close)
         if len(journal.finished):
             # Another run came and went between our look and our lock.
-            jobs, sorter = _check(config, state, journal.finished)
-    return journal, jobs, sorter
+            jobs, sorter, notices = _check(config, state, journal.finished)
+    return journal, jobs, sorter, [*journal.notices, *notices]
 
 
 def _journal(config: RunConfig, state: StateDir, run: str, sha256: str) -> Journal:
@@ -109,18 +107,90 @@ def _journal(config: RunConfig, state: StateDir, run: str, sha256: str) -> Journ
     return Journal.open(state, Header(run, sha256, hashed, timestamp(), config.simulate))
 
 
-def _check(config: RunConfig, state: StateDir, index: FinishedIndex) -> tuple[JobFile, Sorter]:
-    sorter = Sorter(index)
+def _check(config: RunConfig, state: StateDir, index: FinishedIndex) -> tuple[JobFile, Sorter, list[str]]:
+    retry = retry_before(read_runs(state), config.again, _size_of(state.results)) if config.again else 0
+    sorter = Sorter(index, Wishes(config.changed, config.again, retry), partial(_cause_at, state))
     speeches = {name: backend.speech for name, backend in config.backends.items()}
     laid = spool(config.jobs, state, None if sys.stdin is None else sys.stdin.buffer)
     try:
-        is_pending, reading = sorter.is_pending, Reading(laid.shown, None, sorter.pending_among, index, state.checked)
+        is_pending = sorter.is_pending
+        reading = Reading(laid.shown, _fault_of_stop_when, sorter.pending_among, index, state.checked)
         jobs = check_jobs(laid.path, config.flags, speeches, is_pending, config.selection, reading)
     except BatchrunError:
         laid.discard()
         raise
-    sorter.notice = laid.notice
-    return jobs, sorter
+    if sorter.changed and config.changed is Changed.FAIL:
+        laid.discard()
+        raise ChangedJobsError(_changed(sorter.changed, config))
+    told = [notice for notice in (laid.notice, jobs.prefills.notice()) if notice]
+    return jobs, sorter, [*told, *_asked_again(sorter, config)]
+
+
+def _asked_again(sorter: Sorter, config: RunConfig) -> list[str]:
+    if not sorter.asked_again:
+        return []
+    flags = [f"--retry {','.join(sorted(config.again))}"] if config.again else []
+    flags += [f"--changed {config.changed}"] if config.changed is Changed.ASK else []
+    items = "item is" if sorter.asked_again == 1 else "items are"
+    return [f"{sorter.asked_again:,} finished {items} asked again ({', '.join(flags)})"]
+
+
+def _cause_at(state: StateDir, id: str, place: tuple[int, int]) -> str | None:
+    error = (result_in(state.results, id, place) or {}).get("error")
+    return error.get("cause") if isinstance(error, dict) else None
+
+
+def _size_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _changed(ids: list[str], config: RunConfig) -> str:
+    some = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
+    which = f"{config.jobs}: {len(ids):,} of its finished items ask something else now ({some})"
+    return f"{which}; nothing was sent. Keep their answers with --changed keep, or ask again with --changed ask"
+
+
+def _fault_of_stop_when(asked: object) -> tuple[str, str] | None:
+    try:
+        parse_stop_when(asked)
+    except BadStopWhen as fault:
+        return fault.what, fault.remedy
+    return None
+
+
+def _start(config: RunConfig, jobs: JobFile, run: str, results_size: int, *, simulated: bool) -> RunStart:
+    return RunStart(
+        run=run,
+        started=timestamp(),
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        version=__version__,
+        jobs=str(config.jobs.absolute()),
+        jobs_sha256=jobs.sha256,
+        args=sys.argv[1:],
+        total=jobs.total,
+        pending=jobs.pending_count,
+        model=", ".join(sorted(jobs.models)),
+        simulated=simulated,
+        cwd=str(Path.cwd()),
+        retry=sorted(config.again),
+        results_size=results_size,
+    )
+
+
+def _note_look(state: StateDir, start: RunStart, ending: Ending) -> None:
+    """Leave a start and an end where the job file is not the one that the newest run had, or where nothing is left of
+    what a run that was stopped asked again: else the report would go on asking for a run that sees it. Not otherwise,
+    for cron may start us every five minutes, for years."""
+    # Nothing is lost with it: a disk that refuses is told by the next run that has something to write.
+    with suppress(JournalError, NoRunError):
+        runs = read_runs(state)
+        is_known = bool(runs) and runs[-1].start.jobs_sha256 == start.jobs_sha256
+        if is_known and not stopped_retry(runs, frozenset(start.retry)):
+            return
+        record_start(state, start)
+        counts = ending.now | {"changed": len(ending.changed)}
+        record_end(state, RunEnd(start.run, timestamp(), int(ending.exit_code), "nothing pending", counts, {}))
 
 
 def _mixed(state: StateDir, config: RunConfig) -> str:

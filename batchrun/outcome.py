@@ -25,6 +25,7 @@ class Measure:
 
     `cpu` is the item's own CPU time, `cores` that over `wall`; `loop_cores` is the CPU time of the event-loop
     thread over the same wall, whoever used it. `ttft` (time to first token) is None where nothing was streamed.
+    `held_up` is how much of the wall the consumer alone took.
     """
 
     wall: float = 0.0
@@ -35,6 +36,7 @@ class Measure:
     tok_s: float = 0.0
     ttft: float | None = None
     chunks: int = 0
+    held_up: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Outcome:
     `measure` is that of the attempt which gave the answer (of the last one where none did); `elapsed` (seconds
     from admission to the end) and `wasted_tokens` cover all attempts. `retried` counts the attempts that failed, by
     cause; `flags` names what was odd and accepted. `started` and `finished` are UTC, RFC 3339 with milliseconds.
-    `final` is False for a failure that the next run asks again.
+    `final` is False for a failure that the next run asks again. `saved_tokens` is what an early end saved, against the
+    most that the request allowed.
     """
 
     id: str
@@ -64,7 +67,13 @@ class Outcome:
     cost_usd: float | None = None
     retried: dict[str, int] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    saved_tokens: int = 0
     text: str = ""
     content: list[dict[str, Any]] = field(default_factory=list)
     usage: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether there is an answer in spite of the failure: it is paid, no sink took it, the next run delivers it."""
+        return self.status is Status.FAILED and self.stop_reason is not None

@@ -25,13 +25,13 @@ class Action(Enum):
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`costs_attempt`: whether a retry counts towards the limit; `holds_backend`: the whole backend waits, not this
-    item alone; `strikes`: how many in a row it takes until the run stops (STOP only); `exit_code` is that of the
-    stop."""
+    item alone; `strikes`: how many in a row it takes until the run stops (0: it never does); `exit_code` is that of
+    the stop. FAIL with strikes fails the item all the same."""
 
     action: Action
     costs_attempt: bool = True
     holds_backend: bool = False
-    strikes: int = 1
+    strikes: int = 0
     exit_code: ExitCode = ExitCode.SOME_FAILED
 
 
@@ -51,11 +51,14 @@ RULES: dict[Cause, Rule] = {
     Cause.BAD_REQUEST: Rule(Action.FAIL),
     Cause.TOO_LARGE: Rule(Action.FAIL),
     Cause.BUG: Rule(Action.FAIL),
+    # One answer may be more than a sink can take; five in a row are the sink's own trouble. Nothing is paid twice: the
+    # next run delivers what was kept.
+    Cause.SINK: Rule(Action.FAIL, strikes=5, exit_code=ExitCode.STOPPED_EARLY),
     Cause.UNKNOWN_MODEL: Rule(Action.SHELVE, exit_code=ExitCode.BAD_CONFIG),
     # One 403 may be one item's; three in a row are the key's.
     Cause.CREDENTIALS: Rule(Action.STOP, strikes=3, exit_code=ExitCode.NO_CREDENTIALS),
-    Cause.QUOTA: Rule(Action.STOP, exit_code=ExitCode.STOPPED_EARLY),
-    Cause.TLS: Rule(Action.STOP, exit_code=ExitCode.BAD_CONFIG),
+    Cause.QUOTA: Rule(Action.STOP, strikes=1, exit_code=ExitCode.STOPPED_EARLY),
+    Cause.TLS: Rule(Action.STOP, strikes=1, exit_code=ExitCode.BAD_CONFIG),
 }
 # What the item itself earned: asking again tomorrow gives the same answer, so it needs `--retry`.
 FINAL = frozenset({Cause.BAD_REQUEST, Cause.TOO_LARGE})
@@ -103,12 +106,13 @@ class Strikes:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """`delay` in seconds until the next attempt (RETRY only); `hold` in seconds for the whole backend, 0 for none;
-    `final` says whether a failure stands for ever (FAIL only)."""
+    `final` says whether a failure stands for ever (FAIL only). With `stops_run` the run ends, with `exit_code`."""
 
     action: Action
     delay: float = 0.0
     hold: float = 0.0
     final: bool = False
+    stops_run: bool = False
     exit_code: ExitCode = ExitCode.SOME_FAILED
 
 
@@ -128,14 +132,15 @@ def judge(failure: Failure, policy: RetryPolicy, counted: int, tries: int, strik
         chance: uniform in [0, 1).
     """
     rule = RULES[failure.cause]
-    if rule.action is Action.STOP and strikes >= rule.strikes:
-        return Verdict(Action.STOP, exit_code=rule.exit_code)
+    stops_run = 0 < rule.strikes <= strikes
+    if rule.action is Action.STOP and stops_run:
+        return Verdict(Action.STOP, stops_run=True, exit_code=rule.exit_code)
     if rule.action is Action.FAIL:
-        return Verdict(Action.FAIL, final=failure.cause in FINAL)
+        return Verdict(Action.FAIL, final=failure.cause in FINAL, stops_run=stops_run, exit_code=rule.exit_code)
     if rule.action is Action.SHELVE:
         return Verdict(Action.SHELVE, exit_code=rule.exit_code)
     if (failure.retry_after or 0.0) > policy.longest_wait:
-        return Verdict(Action.STOP, exit_code=ExitCode.STOPPED_EARLY)
+        return Verdict(Action.STOP, stops_run=True, exit_code=ExitCode.STOPPED_EARLY)
     # An item may not fail of what stops the run before it could stop it.
     if rule.costs_attempt and counted >= max(policy.max_attempts, rule.strikes):
         return Verdict(Action.FAIL, final=False)

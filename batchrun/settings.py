@@ -6,16 +6,22 @@ tell this table.
 
 from __future__ import annotations
 
+import json
+import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import time
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from batchrun.curfew import MaxFailures
 from batchrun.errors import ConfigError, UsageError
 from batchrun.outcome import Status
+from batchrun.sorter import RETRIABLE, Changed
+from batchrun.stream.stop_rule import parse_stop_when
 
 SECONDS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 MOST_DIGITS = 15  # what a double holds to the last one, and far below what Python refuses to read
@@ -62,6 +68,16 @@ def read_percent(value: object) -> float:
         number = 0.0
     if not 0 < number <= 100:
         raise ValueError(f"{value!r} is no number above 0 and up to 100")
+    return number
+
+
+def read_dollars(value: object) -> float:
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise ValueError(f"{value!r} is no amount above 0; write US dollars, such as 5 or 0.50")
     return number
 
 
@@ -112,9 +128,58 @@ def read_kinds(value: object) -> frozenset[Status]:
         raise ValueError(f"{value!r} is not among {', '.join(allowed)}") from None
 
 
+def read_clock(value: object) -> time:
+    match = re.fullmatch(r"\s*(\d{1,2}):(\d{2})\s*", str(value))
+    if match is None or int(match[1]) > 23 or int(match[2]) > 59:
+        raise ValueError(f"{value!r} is no time of day; write HH:MM, such as 06:30")
+    return time(int(match[1]), int(match[2]))
+
+
+def read_failures(value: object) -> MaxFailures:
+    """A number of items, or a share of them."""
+    match = re.fullmatch(r"\s*(\d{1,3}(?:\.\d+)?)\s*%\s*", str(value))
+    if match is None:
+        return MaxFailures(count=read_whole(value))
+    return MaxFailures(share=read_percent(match[1]) / 100)
+
+
+def read_changed(value: object) -> Changed:
+    try:
+        return Changed(str(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is not among {', '.join(Changed)}") from None
+
+
+def read_retry(value: object) -> frozenset[str]:
+    """One or more of what may be retried."""
+    words = frozenset(str(word).strip() for word in (value if isinstance(value, list) else str(value).split(",")))
+    for word in sorted(words - RETRIABLE):
+        meant = nearest(word, RETRIABLE)
+        remedy = f"did you mean {meant}?" if meant else f"write {', '.join(sorted(RETRIABLE))}"
+        raise ValueError(f"{word!r} is nothing to retry; {remedy}")
+    return words
+
+
 def read_ids(value: object) -> frozenset[str]:
     """One id, or a list of them: an id may hold a comma."""
     return frozenset(read_text(id) for id in (value if isinstance(value, list) else [value]))
+
+
+def read_texts(value: object) -> tuple[str, ...]:
+    """One text, or a list of them."""
+    return tuple(read_text(text) for text in (value if isinstance(value, list) else [value]))
+
+
+def read_stop_when(value: object) -> Mapping[str, Any]:
+    """A table, or an object in JSON."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError as exc:
+            raise ValueError(f'{value!r} is no JSON ({exc}); write for example {{"max_chars": 500}}') from exc
+    parse_stop_when(value)
+    assert isinstance(value, Mapping)
+    return value
 
 
 class Setting(NamedTuple):
@@ -133,6 +198,13 @@ SETTINGS: dict[str, Setting] = {
     "model": Setting("run", read_text, "claude-haiku-5-5", "For lines that name none."),
     "max_tokens": Setting("run", read_whole, "2048", "For lines that say nothing."),
     "stream": Setting("run", read_yes, "yes", "Whether answers are streamed."),
+    "stop_when": Setting("run", read_stop_when, "none", "When an answer is enough (JSON), for lines that do not say."),
+    "sink": Setting("run", read_texts, "none", "Give each answer to this module:function; may be given again."),
+    "each": Setting("run", read_texts, "none", "Run this command on each answer; may be given again."),
+    "out_dir": Setting("run", read_path, "none", "Write each answer to a file in this directory."),
+    "buffer": Setting("run", read_whole, "16", "Pieces between the stream and a --sink that takes them as they come."),
+    "each_parallel": Setting("run", read_whole, "one a core", "How many --each commands run at once."),
+    "sink_timeout": Setting("run", read_duration, "600s", "For one --each command, or one call of a --sink."),
     "backend": Setting("run", read_text, "claude", "For lines that name none."),
     "base_url": Setting("run", read_url, "what the SDK resolves", "Who is asked, without /v1."),
     "key_file": Setting("run", read_path, "what the SDK resolves", "A file that holds the key, mode 0600; for cron."),
@@ -151,7 +223,14 @@ SETTINGS: dict[str, Setting] = {
     "total_timeout": Setting("clocks", read_duration, "3600s", "For the whole attempt."),
     "max_attempts": Setting("retry", read_whole, "8", "Per item and run."),
     "give_up": Setting("retry", read_duration, "60m", "Stop when nothing finishes for so long."),
+    "retry": Setting("retry", read_retry, "none", "Ask those again: failed, refused, incomplete, all, or a cause."),
+    "changed": Setting("run", read_changed, "keep", "Finished items that ask something else now: keep, ask or fail."),
     "drain_timeout": Setting("run", read_wait, "20s", "For items in flight, once stopping."),
+    "deadline": Setting("run", read_clock, "none", "Ask no more from this time of day on (HH:MM, local)."),
+    "max_time": Setting("run", read_duration, "none", "Ask no more once the run has lasted so long."),
+    "max_failures": Setting("run", read_failures, "none", "Ask no more once N items, or N% of them, have failed."),
+    "max_cost": Setting("run", read_dollars, "none", "Ask no more once this run has spent so many US dollars."),
+    "max_tokens_total": Setting("run", read_whole, "none", "Ask no more once it has used so many tokens, in and out."),
     "accept": Setting("run", read_kinds, "none", "Those of failed,refused,incomplete that are no reason for exit 1."),
     "quiet": Setting("run", read_yes, "no", "Say nothing when all goes well; for cron."),
     "json": Setting("run", read_yes, "no", "Print the end as one JSON object."),

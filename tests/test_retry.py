@@ -84,7 +84,7 @@ def test_an_unknown_model_shelves_its_items() -> None:
 )
 def test_what_no_waiting_mends_stops_the_run_at_once(cause: Cause, code: ExitCode) -> None:
     """A spend limit, a certificate: nothing is marked failed."""
-    assert judged(cause) == Verdict(Action.STOP, exit_code=code)
+    assert judged(cause) == Verdict(Action.STOP, stops_run=True, exit_code=code)
 
 
 def test_the_third_refusal_in_a_row_stops_the_run() -> None:
@@ -92,8 +92,16 @@ def test_the_third_refusal_in_a_row_stops_the_run() -> None:
     assert judged(Cause.CREDENTIALS, strikes=1).action is Action.RETRY
     assert judged(Cause.CREDENTIALS, strikes=2, tries=2, counted=2).action is Action.RETRY
     third = judged(Cause.CREDENTIALS, strikes=3, tries=3, counted=3)
-    assert third == Verdict(Action.STOP, exit_code=ExitCode.NO_CREDENTIALS)
+    assert third == Verdict(Action.STOP, stops_run=True, exit_code=ExitCode.NO_CREDENTIALS)
     assert judged(Cause.CREDENTIALS, strikes=30, counted=99).action is Action.STOP
+
+
+def test_the_fifth_answer_in_a_row_that_no_sink_takes_stops_the_run() -> None:
+    """Each of those items fails for this run only; the run goes on until it is plainly the sink's own trouble."""
+    fourth, fifth = judged(Cause.SINK, strikes=4), judged(Cause.SINK, strikes=5)
+    assert (fourth.action, fourth.final, fourth.stops_run) == (Action.FAIL, False, False)
+    assert (fifth.action, fifth.final, fifth.stops_run) == (Action.FAIL, False, True)
+    assert fifth.exit_code is ExitCode.STOPPED_EARLY
 
 
 def test_an_item_that_alone_is_refused_fails_in_the_end() -> None:

@@ -39,7 +39,7 @@ class GatePlan:
     tokens: int = 60
     tokens_a_second: float = 20.0
     alone: int = 3
-    most_seconds: float = 40.0
+    most_seconds: float = 36.0
 
     @property
     def cores_an_item(self) -> float:

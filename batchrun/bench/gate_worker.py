@@ -12,9 +12,8 @@ from dataclasses import asdict
 from typing import Any
 
 from batchrun.bench.asking import LIMITS, Observed, body_of, provider_for
-from batchrun.bench.endpoint import Endpoint
+from batchrun.bench.endpoint import EMBEDDED, Endpoint
 from batchrun.bench.gate import ALONE, FIXED, LAW, GatePlan
-from batchrun.bench.reading import read_stream
 from batchrun.bench.sample import Sample
 from batchrun.bench.worker import Figures, be_worker
 from batchrun.failure import AttemptFailed
@@ -22,6 +21,8 @@ from batchrun.gate.law import Decision, GateBounds, Law, LimitedBy, Observation,
 from batchrun.gate.load import LoadSampler
 from batchrun.gate.slots import Gate, Slot
 from batchrun.providers.provider import Request
+from batchrun.stream.attempt import Listeners, attempt
+from batchrun.stream.meter import Account, Meter
 from batchrun.stream.pipe import Pipe, PipeAborted
 
 BLOCK = bytes(256 * 1024)  # hashing so much takes under a millisecond, during which the interpreter's lock is free
@@ -123,15 +124,13 @@ class _Policy:
 
 
 async def _read(observed: Observed, body: dict[str, Any], pipe: Pipe) -> int:
-    async def put(text: str, _: int) -> bool:
-        await pipe.put(text)
-        return False
-
-    return (await read_stream(observed, Request(body), LIMITS, put)).pieces
+    meter = Meter(Account())
+    await attempt(observed, Request(body), LIMITS, meter, Listeners(pipe))
+    return meter.chunks
 
 
 async def measure(order: Mapping[str, Any]) -> Figures:
-    endpoint = Endpoint(base_url=order["base_url"])
+    endpoint = EMBEDDED.at(order["base_url"])
     return await _Policy(endpoint, GatePlan(**order["plan"]), order["policy"]).run()
 
 

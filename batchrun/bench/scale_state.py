@@ -151,6 +151,7 @@ def _tell_the_run(made: Made) -> None:
         pending=0,
         in_flight=0,
         backing_off=0,
+        with_sinks=0,
         retries=0,
         retried={},
         wasted_tokens=0,

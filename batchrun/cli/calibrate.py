@@ -35,7 +35,8 @@ def calibrate(
     from batchrun.bench import calibrate as bench
     from batchrun.cli.terminal import print_json
     from batchrun.errors import BatchrunError
-    from batchrun.sinks.chain import SinkConfig, build_sink
+    from batchrun.sinks.chain import build_sink
+    from batchrun.sinks.config import SinkConfig
     from batchrun.stream.pipe import SinkFailed
 
     built = build_sink(SinkConfig(Path.cwd(), functions=(sink,)))

@@ -19,6 +19,9 @@ def tune(
     target_cpu: Annotated[str | None, typer.Option(metavar="PERCENT", help="Per cent of the host.")] = None,
     min_slots: Annotated[str | None, typer.Option(metavar="N", help="Never fewer at once.")] = None,
     max_slots: Annotated[str | None, typer.Option(metavar="N", help="Never more at once.")] = None,
+    buffer: Annotated[
+        str | None, typer.Option(metavar="N", help="Pieces between a stream and its --sink, in every gate.")
+    ] = None,
     paused: Annotated[
         bool | None, typer.Option("--pause/--resume", metavar="", help="Admit nothing, or go on.")
     ] = None,
@@ -29,8 +32,11 @@ def tune(
     from batchrun.report.source import find_source
     from batchrun.tuning import read_asked, tune_run
 
-    asked = read_asked({"target_cpu": target_cpu, "min_slots": min_slots, "max_slots": max_slots, "paused": paused})
+    bounds = {"target_cpu": target_cpu, "min_slots": min_slots, "max_slots": max_slots}
+    asked = read_asked(bounds | {"buffer": buffer, "paused": paused})
     place = state_of(jobs) if state is None and jobs is not None else state
     told = tune_run(find_source(jobs, place, Path.cwd()).state, asked, backend)
     for name, tuning in told.gates.items():
         remark(f"asked of {'every gate' if name == '*' else name}: {tuning.in_words()}")
+    if told.buffer is not None:
+        remark(f"asked of every pipe: {told.buffer} pieces")

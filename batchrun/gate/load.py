@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psutil
@@ -25,6 +26,9 @@ class Load:
     samples: int
 
 
+UNKNOWN = Load(0.0, None, 0.0, 0.0, None, None, 0)
+
+
 class LoadSampler:
     """Call `sample()` once a period, the first time one period after it was made (psutil's first reading is 0)."""
 
@@ -32,6 +36,7 @@ class LoadSampler:
         self._process = psutil.Process()
         self._ewma: float | None = None
         self._samples = 0
+        self._last = UNKNOWN
         psutil.cpu_percent(None)
         self._process.cpu_percent(None)
 
@@ -39,14 +44,22 @@ class LoadSampler:
         return f"<LoadSampler {self._ewma} after {self._samples} samples>"
 
     def sample(self) -> Load:
-        cpu = psutil.cpu_percent(None)
+        """The load now; the last one again where the machine does not tell: to look needs a file, and there may be none
+        left to open (F29)."""
+        with suppress(OSError, psutil.Error):
+            self._last = self._look()
+        return self._last
+
+    def _look(self) -> Load:
+        cpu, proc_cpu = psutil.cpu_percent(None), self._process.cpu_percent(None)
+        rss = self._process.memory_info().rss
         self._ewma = smooth(self._ewma, cpu)
         self._samples += 1
         return Load(
             cpu=cpu,
             cpu_ewma=self._ewma,
-            proc_cpu=self._process.cpu_percent(None),
-            rss_mb=self._process.memory_info().rss / 2**20,
+            proc_cpu=proc_cpu,
+            rss_mb=rss / 2**20,
             cpu_mhz=_megahertz(),
             temp_c=_celsius(),
             samples=self._samples,

@@ -8,6 +8,7 @@ of these pays a million items again when it changes.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -44,6 +45,7 @@ class RequestFlags:
     model: str | None = None
     max_tokens: int | None = None
     backend: str = "claude"
+    stop_when: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ class Job:
 
     `body` is the request body as it goes on the wire, in the dialect `wire` and without `stream`; `line` counts from 1
     and serves messages only; `request` is the fingerprint (16 hex digits). `stream` is None where the line does not
-    say. `metadata` is the user's own, kept out of the request and copied to the result; `stop_when` is the line's rule
-    for an early end, kept out of the request too.
+    say. `metadata` is the user's own, kept out of the request and copied to the result; `stop_when` is the rule for
+    an early end that the line or a flag gives, kept out of the request too.
     """
 
     id: str
@@ -64,11 +66,17 @@ class Job:
     stream: bool | None = None
     metadata: dict[str, Any] | None = None
     wire: Wire = Wire.MESSAGES
-    stop_when: dict[str, Any] | None = None
+    stop_when: Mapping[str, Any] | None = None
 
     @property
     def model(self) -> str:
         return str(self.body["model"])
+
+    @property
+    def max_tokens(self) -> int | None:
+        """The most tokens that the answer may have; None where the request sets no bound."""
+        most = self.body.get("max_tokens", self.body.get("max_completion_tokens"))
+        return most if isinstance(most, int) else None
 
 
 def fingerprint(asked: dict[str, Any]) -> str:

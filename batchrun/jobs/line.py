@@ -19,6 +19,7 @@ from batchrun.jobs.to_messages import to_messages
 from batchrun.jobs.translate import Untranslatable
 from batchrun.providers.provider import Wire
 
+STOP_WHEN = "batchrun.stop_when"  # no field of any request is called so
 BOM = b"\xef\xbb\xbf"
 
 # Says what is wrong with a line's rule for an early end, and what to do about it; None where it can be followed.
@@ -44,7 +45,7 @@ class CheckedLine(NamedTuple):
     parts: Parts
     asked: dict[str, Any]
     speech: BackendSpeech
-    stop_when: dict[str, Any] | None
+    stop_when: Mapping[str, Any] | None
 
 
 def is_blank(line: bytes) -> bool:
@@ -55,7 +56,7 @@ def is_blank(line: bytes) -> bool:
 def parse_line(
     line: bytes, number: int, flags: RequestFlags, backends: Backends, check_stop_when: StopCheck | None = None
 ) -> Job:
-    """Read one line (with or without its newline, CRLF allowed). Without `check_stop_when` there are no stop rules.
+    """Read one line (with or without its newline, CRLF allowed). Without `check_stop_when` stop rules go unchecked.
 
     Raises:
         BadJobLine: the line is at fault; everything that is wrong with it is told at once.
@@ -166,10 +167,12 @@ def _check_own(parts: Parts, backends: Backends, check_stop_when: StopCheck | No
         known = ", ".join(sorted(backends))
         yield Complaint(f"no backend is called {backend!r}", f"use one of: {known}")
     if "stop_when" in parts.own:
-        if check_stop_when is None:
-            yield Complaint("stop_when is not known to this version", "leave it out")
-        elif fault := check_stop_when(parts.own["stop_when"]):
+        fault = None if check_stop_when is None else check_stop_when(parts.own["stop_when"])
+        if fault:
             yield Complaint(*fault)
+        if parts.own.get("stream") is False:
+            what = "stop_when, but stream is false: an answer that comes in one piece cannot be stopped"
+            yield Complaint(what, "leave one of them out")
 
 
 def _checked(id: str, parts: Parts, flags: RequestFlags, backends: Backends) -> CheckedLine:
@@ -178,8 +181,10 @@ def _checked(id: str, parts: Parts, flags: RequestFlags, backends: Backends) -> 
     if "prompt" in parts.own:
         asked["messages"] = [{"role": "user", "content": parts.own["prompt"]}]
     asked = with_flags(asked, flags, speech)
-    stop_when = parts.own.get("stop_when")
-    checked = CheckedLine(id, _request(asked, id), parts, asked, speech, stop_when)
+    stop_when = parts.own.get("stop_when", flags.stop_when)
+    # Where an answer ends is part of what was asked, though the provider never hears of it.
+    request = _request(asked if stop_when is None else asked | {STOP_WHEN: stop_when}, id)
+    checked = CheckedLine(id, request, parts, asked, speech, stop_when)
     # In its own dialect a request for the Messages API goes as it is, and there is a model for it.
     if not (parts.wire is speech.wire is Wire.MESSAGES):
         _check_body(checked)

@@ -21,6 +21,7 @@ from batchrun.errors import Fault, JobFileError, JobFileUnreadable, UsageError
 from batchrun.jobs.job import Job, RequestFlags
 from batchrun.jobs.line import BOM, Backends, BadJobLine, StopCheck, is_blank, job_of, parse_line, read_line
 from batchrun.jobs.notes import WORTH_NOTING, Foot, Notes, NoteTaker, recalled
+from batchrun.jobs.prefill import Prefills
 from batchrun.jobs.volume import Volume
 
 SHOWN_FAULTS = 100  # all of them are counted; a screen of a hundred is as many as anybody mends in one go
@@ -47,7 +48,7 @@ class KnownIds(Protocol):
 @dataclass(frozen=True, slots=True)
 class Reading:
     """How a job file is read. `shown` is what it is called in messages, its path where None; without `check_stop_when`
-    no line can have a stop rule. `pending_among` gives the places of the pending in lists of ids and requests, and is
+    stop rules are not looked at. `pending_among` gives the places of the pending in lists of ids and requests, and is
     asked where many are known at once; `known` may hold some of the ids; `notes` is where the check notes what it found
     in a file of `worth_noting` bytes and more, None for nowhere."""
 
@@ -76,7 +77,7 @@ class JobFile:
     """A job file that was read through and found good.
 
     `total` counts its jobs, `pending` what is to be done now, per backend; `models` the pending items by model, and
-    `volumes` says how much they ask, by backend and model.
+    `volumes` says how much they ask, by backend and model; `prefills` are those of them that begin their own answer.
     """
 
     path: Path
@@ -87,6 +88,7 @@ class JobFile:
     pending: dict[str, PendingLines]
     models: dict[str, int]
     volumes: dict[tuple[str, str], Volume] = field(default_factory=dict)
+    prefills: Prefills = field(default_factory=Prefills)
     reading: Reading = Reading()
 
     @property
@@ -194,6 +196,7 @@ class _Checker:
         self._pending: dict[str, PendingLines] = {}
         self._models: dict[str, int] = {}
         self._volumes: dict[tuple[str, str], Volume] = {}
+        self._prefills = Prefills()
 
     def check(self, file: BinaryIO, settings: str) -> JobFile:
         """Read every line, and take notes where that is worth it."""
@@ -284,6 +287,7 @@ class _Checker:
             pending=self._pending,
             models=self._models,
             volumes=self._volumes,
+            prefills=self._prefills,
             reading=self._reading,
         )
 
@@ -322,6 +326,7 @@ class _Checker:
         lines.checksums.append(zlib.crc32(line))
         self._models[job.model] = self._models.get(job.model, 0) + 1
         self._volumes.setdefault((job.backend, job.model), Volume()).add(job)
+        self._prefills.add(job)
 
 
 def _changed_meanwhile(path: Path, reading: Reading, number: int) -> JobFileError:

@@ -165,6 +165,13 @@ class FinishedIndex:
     def places(self) -> int:
         return len(self._code)
 
+    def failed_at(self, id: str, request: str) -> tuple[int, int] | None:
+        """Where the result line of this very request stands, if it failed of something that may pass."""
+        slot = self._find(id, hash(request))
+        if slot is None or self._code[slot] != _TRANSIENT_FAILURE:
+            return None
+        return self._offset[slot], self._length[slot]
+
     def entry(self, id: str) -> Finished | None:
         """The record that counts for `id`, whatever its request."""
         best = max(self._slots(id), key=lambda slot: _rank(self._code[slot], self._offset[slot]), default=None)

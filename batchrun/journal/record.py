@@ -80,9 +80,16 @@ class Checkpoint:
     finished: str
     retried: dict[str, int] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    held_up: float = 0.0
+    saved_tokens: int = 0
+
+    @property
+    def is_kept(self) -> bool:
+        """As in `Outcome`."""
+        return self.status is Status.FAILED and self.stop_reason is not None
 
 
-_EXTRAS = ("retried", "flags")  # written only where they say something
+_EXTRAS = ("retried", "flags", "held_up", "saved_tokens")  # written only where they say something
 _KEYS = tuple(name for name in Checkpoint.__dataclass_fields__ if name not in _EXTRAS)
 _LED_BY = ("id", "status", "text", "content", "stop_reason", "usage", "model", "error")  # how a result line begins
 
@@ -116,6 +123,8 @@ def checkpoint_of(outcome: Outcome, offset: int, length: int) -> Checkpoint:
         finished=outcome.finished,
         retried=outcome.retried,
         flags=outcome.flags,
+        held_up=round(measure.held_up, 4),
+        saved_tokens=outcome.saved_tokens,
     )
 
 
@@ -224,7 +233,7 @@ def parse(line: bytes) -> dict[str, Any]:
 
 
 def to_json(value: object) -> bytes:
-    """JSON of `value`, whatever it holds, for a record that raised would lose an answer that was paid.
+    """JSON of `value` (C13), whatever it holds, for a record that raised would lose an answer that was paid.
 
     NaN and infinity become null, lone surrogates stay as escapes, what JSON cannot say becomes its text.
     """
@@ -300,6 +309,8 @@ def _checkpoint(fields: dict[str, Any]) -> Checkpoint:
             finished=fields["finished"],
             retried=fields.get("retried", {}),
             flags=tuple(fields.get("flags", ())),
+            held_up=fields.get("held_up") or 0.0,
+            saved_tokens=fields.get("saved_tokens", 0),
         )
     except (KeyError, TypeError, ValueError) as exc:
         raise BadLine(f"no record: {exc!r}") from exc

@@ -69,19 +69,37 @@ def blocks(path: Path, size: int = BLOCK_OF_LINES) -> Iterator[tuple[int, bytes]
 
 def salvage(offset: int, line: bytes) -> Iterator[Piece]:
     """The pieces of one damaged line: whole lines that were glued to a stub, to each other or to foreign bytes (C8)."""
-    done = 0
+    done = looked = 0
+    first: int | None = None  # where a record may begin; looked for once, for ends may come by the million
     budget = _SALVAGE_PASSES * len(line)
     for seal in _SEAL.finditer(line):
-        for begin in _BEGIN.finditer(line, done, seal.start()):
-            budget -= seal.end() - begin.start()
+        if first is None and (begin := _BEGIN.search(line, looked, seal.start())):
+            first = begin.start()
+        looked = seal.end()
+        if first is None:
+            continue
+        for at in _begins(line, first, seal.start()):
+            budget -= looked - at
             if budget < 0:
                 break
-            whole = line[begin.start() : seal.end()]
+            whole = line[at:looked]
             if is_sealed(whole):
-                if begin.start() > done:
-                    yield offset + done, line[done : begin.start()], False
-                yield offset + begin.start(), whole, True
-                done = seal.end()
+                if at > done:
+                    yield offset + done, line[done:at], False
+                yield offset + at, whole, True
+                done, first = looked, None
                 break
+        if budget < 0:
+            break
     if done < len(line):
         yield offset + done, line[done:], False
+
+
+def _begins(line: bytes, first: int, end: int) -> Iterator[int]:
+    """Where the record may begin that ends behind `end`. The nearest place comes first: it is nearly always the right
+    one, and those before it stand in stubs."""
+    at = line.rfind(b'{"', first, end)
+    while at >= 0:
+        if _BEGIN.match(line, at):
+            yield at
+        at = line.rfind(b'{"', first, at)

@@ -101,6 +101,7 @@ class Survey:
         self.claims = Claims()
         self.damage = Stretches(_size_of(state.checkpoint))
         self.header: bytes | None = None
+        self._is_orderly = True  # one header, at the head, and a line a record: what programs of other people rely on
         self.rejected = 0  # checkpoints without a valid result: asked again
         self._newest: deque[tuple[str, int, int]] = deque(maxlen=_SAMPLE_RECORDS)
         self._checkpoints = state.checkpoint
@@ -112,7 +113,8 @@ class Survey:
         """Go over the file as `pieces` does, three times as fast, where nobody wants the bytes. Raises OSError."""
         with _opened(self._results) as results:
             for start, lines in blocks(self._checkpoints, block_size):
-                if self._takes_all(lines):
+                # A header belongs at the head and nowhere else: there the lines are looked at singly.
+                if start > 0 and self._takes_all(lines):
                     continue
                 is_last = not lines.endswith(b"\n")
                 for offset, data, is_sound in scan(self._checkpoints, start, None if is_last else start + len(lines)):
@@ -128,9 +130,8 @@ class Survey:
 
     @property
     def needs_rebuilding(self) -> bool:
-        """Whether more is wrong than a torn end."""
-        is_headless = self.header is None and self.damage.tail > 0
-        return bool(self.damage.in_the_middle) or self.rejected > 0 or is_headless
+        """Whether more is wrong than a torn end: damage, records without their results, lines glued or out of place."""
+        return bool(self.damage.in_the_middle) or self.rejected > 0 or not self._is_orderly
 
     def vouches_for_newest(self) -> bool:
         """Whether the newest results are what their checkpoints say. Raises OSError."""
@@ -148,6 +149,8 @@ class Survey:
         counts = is_sound and self._takes(data, results)
         if not counts:
             self.damage.note(offset, len(data))
+        elif (offset == 0) is not is_header(data) or not data.endswith(b"\n"):
+            self._is_orderly = False
         return counts
 
     def _takes_all(self, lines: bytes) -> bool:

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 from batchrun.errors import JournalError
 from batchrun.journal.disk import DISK, Disk
 from batchrun.journal.finished import FinishedIndex
+from batchrun.journal.kept import kept_answer
 from batchrun.journal.lock import Lock
 from batchrun.journal.record import Header, encode_checkpoint, encode_result
 from batchrun.journal.recovery import Recovered, recover
@@ -70,7 +72,7 @@ class Journal:
 
         Raises StateError, LockHeldError, and JournalError for a foreign file or a disk that refuses.
         """
-        state.create()
+        state.create(disk)
         lock = Lock.take(state)
         try:
             return cls(lock, recover(state, header, disk))
@@ -93,6 +95,14 @@ class Journal:
         self._waiting_records += 1
         self._waiting_bytes += len(waiting.line)
         await future
+
+    def kept(self, id: str, request: str) -> dict[str, Any] | None:
+        """The result line of an answer to this request that was paid for, and that only the sinks have not taken.
+
+        None where there is none, or it can be read no more: then it is asked again.
+        """
+        place = self.finished.failed_at(id, request)
+        return None if place is None else kept_answer(self._results.path, id, place)
 
     def has_room(self) -> bool:
         """Whether new work may be admitted. `commit` itself never refuses for want of room: its answer is paid."""

@@ -9,23 +9,29 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress
+from itertools import chain, compress, count
 from operator import itemgetter
 from struct import Struct
+from typing import Any
 
 from batchrun.journal.finished import MAX_FAILED_RUNS
 from batchrun.outcome import Status
+from batchrun.report.early import EarlyEndsSum, is_early
 from batchrun.report.examples import Example, Largest, Newest
 from batchrun.report.lines import Line, Stretch
 from batchrun.report.spread import Spread, spread
+from batchrun.stream.message import USAGE_ESTIMATED
 
 PINNED_CORES = 0.9  # the articles': above it our receive side is the bottleneck ...
 NETWORK_CORES = 0.3  # ... and below it the network and the provider set the pace
+# Of an item's wall: above it the consumer, and neither provider nor network, is what limits the item.
+CONSUMER_SHARE = 0.5
 
-# How an item stands; from _FAILED on it has no answer, _AGAIN is a failure that the next run asks again.
-_DONE, _INCOMPLETE, _REFUSED, _FAILED, _AGAIN = range(5)
+# How an item stands; from _FAILED on it has no answer that counts. From _AGAIN on the next run takes it up: it asks it
+# again, or, of _KEPT, delivers an answer that no sink took.
+_DONE, _INCOMPLETE, _REFUSED, _FAILED, _AGAIN, _KEPT = range(6)
 _CODES: dict[str, int] = {Status.DONE: _DONE, Status.INCOMPLETE: _INCOMPLETE, Status.REFUSED: _REFUSED}
 _FAILED_STATUS = Status.FAILED.value  # a member costs a search in its class each time
 # Whether its line is of this night, and answered then.
@@ -41,13 +47,15 @@ _NONE = -1.0  # a figure that the item does not have: nothing was streamed
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Items by how they stand; `again` says how many of the `failed` the next run asks again."""
+    """Items by how they stand; `again` says how many of the `failed` the next run takes up again, and `kept` how many
+    of those it does not have to ask: their answer is there, and only no sink has taken it."""
 
     done: int = 0
     incomplete: int = 0
     refused: int = 0
     failed: int = 0
     again: int = 0
+    kept: int = 0
 
     @property
     def finished(self) -> int:
@@ -67,7 +75,8 @@ class Loop:
 
 class Census:
     """`since` is a stamp. Lines that finished then or later are of the night: only they enter sums and figures, while
-    the standing of an item, and why it failed, are told whenever that was."""
+    the standing of an item, and why it failed, are told whenever that was. `cost_usd` is that of the `priced`
+    answers."""
 
     def __init__(self, since: str) -> None:
         self.since = since
@@ -82,12 +91,17 @@ class Census:
         self.slowest = Largest(0.0)
         self.most_attempts = Largest(1.0)
         self.culprits = Largest(0.0)
+        self.early = EarlyEndsSum()
+        self.held_up = 0.0
+        self.consumer_bound = 0
+        self.most_held_up = Largest(0.0)
         self.kinds = Newest()
         self._slot_of: dict[str, int] = {}
         self._offset = array("Q")
         self._marks = bytearray()
         self._figures = array("d")
         self._causes: list[str] = [""]
+        self._lost: dict[int, float] = {}
         self._kept: bytearray | None = None
 
     def __repr__(self) -> str:
@@ -100,9 +114,9 @@ class Census:
             if isinstance(line, Stretch):
                 self._take_stretch(line)
                 continue
-            code = codes.get(line.status)
-            if code is None:
-                code = _FAILED if line.final else _AGAIN
+            code = codes.get(line.status, -1)
+            if code < 0:
+                code = _FAILED if line.final else _AGAIN if line.stop_reason is None else _KEPT
             new = len(offsets)
             slot = slot_of.setdefault(line.id, new)
             is_tonight = line.finished >= since
@@ -120,17 +134,15 @@ class Census:
 
     def _take_stretch(self, stretch: Stretch) -> None:
         """Take ordinary lines by the column; one by one where an id is known, or not all of them are of one night."""
-        columns, slot_of, first = stretch.columns, self._slot_of, len(self._offset)
+        columns, first = stretch.columns, len(self._offset)
         ids, finished = columns["id"], columns["finished"]
         is_tonight = min(finished) >= self.since
-        slots = list(range(first, first + len(ids)))
-        taken = list(map(slot_of.setdefault, ids, slots))
-        if taken != slots or False:
-            for id, slot, mine in zip(ids, taken, slots, strict=True):
-                if slot == mine:
-                    del slot_of[id]
+        is_one_night = is_tonight or max(finished) < self.since
+        is_new = len(set(ids)) == len(ids) and self._slot_of.keys().isdisjoint(ids)
+        if not (is_one_night and is_new):
             self.take(iter(stretch))
             return
+        self._slot_of.update(zip(ids, count(first)))
         self._offset.extend(map(itemgetter(0), columns["result"]))
         self._marks += _MARKS_OF_ANSWERS[_DONE][is_tonight] * len(ids)
         ttfts = [_NONE if ttft is None else ttft for ttft in columns["ttft"]]
@@ -141,19 +153,26 @@ class Census:
 
     def _sum_stretch(self, stretch: Stretch, first: int) -> None:
         columns = stretch.columns
-        if (
+        if self._stands_out(columns):
+            for slot, line in enumerate(stretch, first):
+                self._sum(line, slot)
+            return
+        tokens = sum(columns["tokens"])
+        self.tokens += tokens
+        self.wasted_tokens += sum(columns["wasted_tokens"])
+        self.cost_usd += sum(columns["cost_usd"])
+        self.priced += len(stretch)
+        self.early.take_others(len(stretch), tokens)
+
+    def _stands_out(self, columns: Mapping[str, Sequence[Any]]) -> bool:
+        """Whether a line among these has something to say that a sum does not tell."""
+        return (
             max(columns["elapsed"]) > self.slowest.floor
             or max(columns["attempts"]) > self.most_attempts.floor
             or max(columns["loop_cores"]) > PINNED_CORES
             or None in columns["cost_usd"]
-        ):
-            for slot, line in enumerate(stretch, first):
-                self._sum(line, slot)
-            return
-        self.tokens += sum(columns["tokens"])
-        self.wasted_tokens += sum(columns["wasted_tokens"])
-        self.cost_usd += sum(columns["cost_usd"])
-        self.priced += len(stretch)
+            or any(map(is_early, set(columns["stop_reason"])))
+        )
 
     def keep_only(self, ids: frozenset[str]) -> int:
         """Count no item from here on whose id is not among these; sums and figures keep what was spent on it. Gives how
@@ -165,6 +184,11 @@ class Census:
         """Whether the line behind an example is the one that counts for its id."""
         is_kept = self._kept is None or bool(self._kept[example.slot])
         return is_kept and self._offset[example.slot] == example.offset
+
+    @property
+    def lost_usd(self) -> float:
+        """What was paid for answers whose items failed all the same."""
+        return sum(self._lost.values())
 
     def totals(self) -> Totals:
         """All items, whenever they finished."""
@@ -211,13 +235,13 @@ class Census:
             self._offset[slot] = line.result[0]
             self._marks[first : first + _MARKS] = self._marks_of(line, code, is_tonight, runs)
             self._figures[slot * _FIGURES : (slot + 1) * _FIGURES] = array("d", _packed(line))
-        elif code == _AGAIN:
+        elif code >= _AGAIN:
             self._marks[first + _FAILED_RUNS] = min(runs + 1, 255)
 
     def _marks_of(self, line: Line, code: int, is_tonight: bool, failed_runs: int) -> bytes:
         if code < _FAILED:
             return _MARKS_OF_ANSWERS[code][is_tonight]
-        runs = min(failed_runs + (code == _AGAIN), 255)
+        runs = min(failed_runs + (code >= _AGAIN), 255)
         return bytes((code, _TONIGHT if is_tonight else _EARLIER, runs, self._place_of(cause_of(line))))
 
     def _place_of(self, cause: str) -> int:
@@ -237,26 +261,49 @@ class Census:
 
     def _sum(self, line: Line, slot: int) -> None:
         self.wasted_tokens += line.wasted_tokens
-        if line.status != _FAILED_STATUS:
+        if line.status == _FAILED_STATUS:
+            if line.cost_usd is not None:
+                self._lost[slot] = line.cost_usd  # once an item: what was paid can fail to be delivered again and again
+        else:
             self.tokens += line.tokens  # of a failure they are among the wasted
-        if line.cost_usd is not None:
-            self.cost_usd += line.cost_usd
-            self.priced += 1
-        elif line.tokens:
-            self.unpriced += 1
+            self._lost.pop(slot, None)
+            self._price(line.cost_usd)
+            self.early.take(line.stop_reason, line.tokens, line.saved_tokens or 0)
+        if line.held_up is not None:
+            self._sum_held_up(line, slot)
         if line.retried:
             self.retried_items += 1
             self.retried.update(line.retried)
         if line.flags:
-            self.flags.update(line.flags)
-            for flag in line.flags:
-                self.kinds.take(f"flag {flag}", Example(0.0, line.id, flag, slot, line.result[0]))
+            self._sum_flags(line, line.flags, slot)
         if line.elapsed > self.slowest.floor:
             self.slowest.take(Example(line.elapsed, line.id, _retries_of(line), slot, line.result[0]))
         if line.attempts > self.most_attempts.floor:
             self.most_attempts.take(Example(line.attempts, line.id, _retries_of(line), slot, line.result[0]))
         if line.loop_cores > PINNED_CORES and line.cores > self.culprits.floor:
             self.culprits.take(Example(line.cores, line.id, "", slot, line.result[0]))
+
+    def _sum_flags(self, line: Line, flags: list[str], slot: int) -> None:
+        # That the usage of an answer that we ended ourselves is an estimate is nothing odd.
+        is_ours = is_early(line.stop_reason)
+        odd = [flag for flag in flags if not (is_ours and flag == USAGE_ESTIMATED)]
+        self.flags.update(odd)
+        for flag in odd:
+            self.kinds.take(f"flag {flag}", Example(0.0, line.id, flag, slot, line.result[0]))
+
+    def _sum_held_up(self, line: Line, slot: int) -> None:
+        held_up = line.held_up or 0.0
+        self.held_up += held_up
+        if held_up > CONSUMER_SHARE * line.wall:
+            self.consumer_bound += 1
+            self.most_held_up.take(Example(held_up, line.id, "", slot, line.result[0]))
+
+    def _price(self, cost_usd: float | None) -> None:
+        if cost_usd is None:
+            self.unpriced += 1
+        else:
+            self.cost_usd += cost_usd
+            self.priced += 1
 
     def _column(self, mark: int) -> bytearray:
         return self._marks[mark::_MARKS]
@@ -272,16 +319,17 @@ class Census:
 
     @staticmethod
     def _totals(codes: bytearray, failed_runs: bytearray) -> Totals:
-        again = 0
-        if codes.count(_AGAIN):
+        again: Counter[int] = Counter()
+        if codes.count(_AGAIN) or codes.count(_KEPT):
             standing = zip(codes, failed_runs, strict=True)
-            again = sum(code == _AGAIN and runs < MAX_FAILED_RUNS for code, runs in standing)
+            again.update(code for code, runs in standing if code >= _AGAIN and runs < MAX_FAILED_RUNS)
         return Totals(
             done=codes.count(_DONE),
             incomplete=codes.count(_INCOMPLETE),
             refused=codes.count(_REFUSED),
-            failed=codes.count(_FAILED) + codes.count(_AGAIN),
-            again=again,
+            failed=codes.count(_FAILED) + codes.count(_AGAIN) + codes.count(_KEPT),
+            again=again.total(),
+            kept=again[_KEPT],
         )
 
 

@@ -18,7 +18,8 @@ def resume_page(command: str | None, why: str) -> Page:
 def changed_words(items: int) -> str:
     """Finished items whose line asks something else now."""
     asks = "asks" if items == 1 else "ask"
-    return f"{counted(items, 'finished item')} {asks} something else there now; the old answers were kept"
+    which = f"{counted(items, 'finished item')} {asks} something else there now"
+    return f"{which}; the old answers were kept (--changed ask asks them again)"
 
 
 def run_words(run: NightRun) -> Words:

@@ -9,13 +9,15 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import orjson
 
 from batchrun.jobs.job import RequestFlags
 
 # Those of `run` that stand alone; every other takes a value.
 FLAGS = frozenset({"--stream", "--no-stream", "--insecure-http", "--simulate", "--quiet", "--json"})
-PATHS = frozenset({"--state", "--key-file", "--log", "--scenario"})
+PATHS = frozenset({"--state", "--key-file", "--log", "--scenario", "--out-dir"})
 # What held for one run only, or would keep a person from seeing anything. The state is told by who found it.
 _NOT_CARRIED_ON = frozenset({"--limit", "--only", "--quiet", "--json", "--state"})
 _SCENARIO_FILES = (".toml", ".json")  # any other word is the name of a scenario
@@ -66,13 +68,16 @@ def request_flags(args: Sequence[str]) -> RequestFlags:
     given = {option.name: option.value for option in options_of(args, "", "")}
     limit = given.get("--max-tokens") or ""
     backend = given.get("--backend") or RequestFlags().backend
-    return RequestFlags(given.get("--model"), int(limit) if limit.isdecimal() else None, backend)
+    stop_when = _object(given.get("--stop-when"))
+    return RequestFlags(given.get("--model"), int(limit) if limit.isdecimal() else None, backend, stop_when)
 
 
-def resume_command(args: Sequence[str], cwd: str, ran: str, place: Place) -> str:
+def resume_command(args: Sequence[str], cwd: str, ran: str, place: Place, *, is_over: bool = False) -> str:
     """What to type to go on, quoted for a shell, right from where the reader stands: its paths are relative together
-    or absolute together. `ran` is the job file as the run knew it, absolute."""
-    kept = [option for option in options_of(args, cwd, ran) if option.name not in _NOT_CARRIED_ON]
+    or absolute together. `ran` is the job file as the run knew it, absolute; `is_over` tells that the run came to the
+    end of its items: what it asked again on purpose is not asked once more."""
+    left_out = _NOT_CARRIED_ON | ({"--retry"} if is_over else set())
+    kept = [option for option in options_of(args, cwd, ran) if option.name not in left_out]
     if place.state is not None:
         kept.insert(0, Option("--state", place.state))
     paths = {option: reached(cwd, option.value or "") for option in kept if _is_path(option)}
@@ -95,6 +100,14 @@ def reached(cwd: str, path: str) -> str:
     while cwd and parts[:1] == [".."]:
         place, parts = place.parent, parts[1:]
     return str(place.joinpath(*parts))
+
+
+def _object(text: str | None) -> dict[str, Any] | None:
+    try:
+        value = None if text is None else orjson.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _is_jobs(word: str, cwd: str, jobs: str) -> bool:

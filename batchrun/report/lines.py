@@ -22,7 +22,7 @@ from batchrun.outcome import Status
 
 
 class Line(NamedTuple):
-    """Fields as in `Checkpoint`; of those without a word to say, `retried` and `flags` are None."""
+    """Fields as in `Checkpoint`; of those without a word to say, the last four are None."""
 
     id: str
     status: str
@@ -43,15 +43,16 @@ class Line(NamedTuple):
     error: dict[str, Any] | None
     retried: dict[str, int] | None
     flags: list[str] | None
+    held_up: float | None
+    saved_tokens: int | None
 
 
 _STATUSES = frozenset(str(status) for status in Status)
-_EXTRAS = ("retried", "flags")  # written only where they say something
+_EXTRAS = ("retried", "flags", "held_up", "saved_tokens")  # written only where they say something
 _COMMON = tuple(name for name in Line._fields if name not in _EXTRAS)
 _fields = itemgetter(*_COMMON)
-_line: Callable[[tuple[Any, ...]], Line] = partial(
-    tuple.__new__, Line
-)  # what `_make` does, without a look at the length
+# What `_make` does, without a look at the length.
+_line: Callable[[tuple[Any, ...]], Line] = partial(tuple.__new__, Line)
 _NUMBERS = slice(Line._fields.index("wall"), Line._fields.index("ttft"))
 _NO_EXTRAS = (None,) * len(_EXTRAS)
 _STATUS = _COMMON.index("status")

@@ -22,7 +22,8 @@ class Resume:
 @dataclass(frozen=True, slots=True)
 class Position:
     """What the next step follows from. `exit_code` is that of the newest run, None where it has none; `is_changed`
-    tells that the job file is no longer the one of that run."""
+    tells that the job file is no longer the one of that run; `retry` is what that run was to ask again on purpose, if
+    it was stopped."""
 
     totals: Totals
     pending: int | None
@@ -30,6 +31,7 @@ class Position:
     is_running: bool = False
     is_starting: bool = False
     is_changed: bool = False
+    retry: str = ""
 
 
 def next_step(command: str, at: Position) -> Resume:
@@ -43,11 +45,21 @@ def next_step(command: str, at: Position) -> Resume:
         return Resume(command, f"{CHANGED}: run it again to see what is pending")
     if pending is None:
         return Resume(command, "no run told how many items there are")
-    if not pending and not totals.again:
+    if not pending and not totals.again and not at.retry:
         wanting = totals.failed + totals.refused + totals.incomplete
         told = f"; {counted(wanting, 'item')} without a full answer will not be asked again" if wanting else ""
         return Resume(None, f"nothing is left to ask{told}")
+    if not pending and not totals.again:
+        return Resume(command, f"--retry {at.retry} was stopped before it was through")
     left = [f"{count(pending)} pending"] if pending else []
-    left += [f"{count(totals.again)} of the failed to be asked again"] if totals.again else []
+    left += [again_words(totals)] if totals.again else []
     first = [advice for code, advice in FIRST_DO.items() if code == at.exit_code]
     return Resume(command, "; ".join([" and ".join(left), *([CHANGED] if at.is_changed else []), *first]))
+
+
+def again_words(totals: Totals, of: str = " of the failed") -> str:
+    """What the next run does with those of the failed that it takes up again."""
+    asked = totals.again - totals.kept
+    parts = [f"{count(asked)}{of} to be asked again"] if asked else []
+    parts += [f"{counted(totals.kept, 'kept answer')} to be delivered, not asked again"] if totals.kept else []
+    return " and ".join(parts)

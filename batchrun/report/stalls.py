@@ -1,4 +1,4 @@
-"""The three things that all look like "it stalled", told apart in words. Pure."""
+"""What all looks like "it stalled", told apart in words: our side, the stream, the provider, the user's sinks. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from batchrun.report.census import NETWORK_CORES, PINNED_CORES, Loop
 from batchrun.report.examples import Example
-from batchrun.report.plain import counted, percent
+from batchrun.report.plain import counted, duration, percent
 from batchrun.report.series import Limit
 from batchrun.report.words import NO_CONNECTION, PROVIDER_CAUSES, STREAM_CAUSES
 
@@ -16,8 +16,8 @@ UNKNOWN = "not known: a run of the night was killed before it told of its failed
 
 @dataclass(frozen=True, slots=True)
 class Flavour:
-    """One of the three. `count` is items for the receive side, failed attempts for the others; `happened` is whether it
-    is worth a look."""
+    """One of them. `count` is items for the receive side and the sinks, failed attempts for the others; `happened` is
+    whether it is worth a look."""
 
     name: str
     happened: bool
@@ -43,6 +43,17 @@ def receive_side(loop: Loop | None, culprits: Sequence[Example]) -> Flavour:
     if named:
         words += f"; largest own CPU: {named}"
     return Flavour("receive_side", True, loop.pinned, {}, words)
+
+
+def consumer(held_up: float, bound: int, slowest: Sequence[Example]) -> Flavour | None:
+    """Neither we nor the provider: the user's own sink was what an item waited for. None where none ever was."""
+    if not held_up:
+        return None
+    words = f"the sinks held items up for {duration(held_up)} in all"
+    if bound:
+        named = ", ".join(f"{example.id} ({duration(example.figure)})" for example in slowest)
+        words += f", and were what limited {counted(bound, 'item')}" + (f": {named}" if named else "")
+    return Flavour("consumer", bool(bound), bound, {}, words)
 
 
 def stream(retried: Mapping[str, int], *, is_known: bool = True) -> Flavour:

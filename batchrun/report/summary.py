@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from batchrun.outcome import Status
 from batchrun.report.census import Census, Loop, Totals
+from batchrun.report.cost import Cost, cost_of
+from batchrun.report.early import EarlyEnds
 from batchrun.report.lines import Line, Stretch
 from batchrun.report.look import LookAt, items_to_look_at
 from batchrun.report.night import Night
 from batchrun.report.resume import Position, Resume, next_step
 from batchrun.report.series import Limit, Period, Series
 from batchrun.report.spread import Spread
-from batchrun.report.stalls import Flavour, provider, receive_side, stream
+from batchrun.report.stalls import Flavour, consumer, provider, receive_side, stream
 
 EXAMPLES = 3  # enough to see a pattern, few enough for a line
 
@@ -56,15 +58,6 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """US dollars of the items whose price is known; None, never 0, where none is."""
-
-    usd: float | None
-    priced: int
-    unpriced: int
-
-
-@dataclass(frozen=True, slots=True)
 class Summary:
     """A night. `totals` is the whole job file as it stands, `tonight` what finished during the night; causes and
     examples tell of all that stands, everything after them of the night. `gone` items finished once and are no longer
@@ -88,6 +81,7 @@ class Summary:
     tok_s: Spread | None
     loop: Loop | None
     flavours: tuple[Flavour, ...]
+    early: EarlyEnds | None
     limits: tuple[Limit, ...]
     series: Series
     look_at: tuple[LookAt, ...]
@@ -115,7 +109,7 @@ def summarise(night: Night, lines: Iterable[Line | Stretch], periods: Iterable[P
         others=_others(census, totals),
         retries=retries,
         tokens=_tokens(census, night),
-        cost=Cost(census.cost_usd if census.priced else None, census.priced, census.unpriced),
+        cost=cost_of(census, night),
         wall=census.wall(),
         elapsed=census.elapsed(),
         ttft=census.ttft(),
@@ -125,12 +119,20 @@ def summarise(night: Night, lines: Iterable[Line | Stretch], periods: Iterable[P
             receive_side(loop, census.culprits.best(EXAMPLES, census.counts)),
             stream(retries.causes, is_known=retries.is_known),
             provider(retries.causes, limits, is_known=retries.is_known),
+            *_consumer(census),
         ),
+        early=census.early.sum(),
         limits=tuple(limits),
         series=series,
         look_at=tuple(items_to_look_at(census)),
         resume=_resume(night, totals, pending),
     )
+
+
+def _consumer(census: Census) -> Iterator[Flavour]:
+    slowest = census.most_held_up.best(EXAMPLES, census.counts)
+    if flavour := consumer(census.held_up, census.consumer_bound, slowest):
+        yield flavour
 
 
 def _resume(night: Night, totals: Totals, pending: int | None) -> Resume:
@@ -141,6 +143,7 @@ def _resume(night: Night, totals: Totals, pending: int | None) -> Resume:
         is_running=night.is_running,
         is_starting=night.is_starting,
         is_changed=night.file.is_changed,
+        retry=night.retry,
     )
     return next_step(night.command, at)
 

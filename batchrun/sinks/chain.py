@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
-from batchrun.sinks.command import TIME_LIMIT, CommandSink
+from batchrun.sinks.command import CommandSink
+from batchrun.sinks.config import SinkConfig
 from batchrun.sinks.folder import FolderSink
 from batchrun.sinks.function import FunctionSink
 from batchrun.sinks.load import load_function
 from batchrun.sinks.sink import Sink, SinkItem
-
-
-@dataclass(frozen=True, slots=True)
-class SinkConfig:
-    """Which sinks, as the user wrote them; `directory` is that of the job file, where functions are looked for first.
-
-    `parallel` commands run at once (None: one for each core), each for `time_limit` seconds at the most (None: for
-    ever).
-    """
-
-    directory: Path
-    functions: tuple[str, ...] = ()
-    commands: tuple[str, ...] = ()
-    out_dir: Path | None = None
-    parallel: int | None = None
-    time_limit: float | None = TIME_LIMIT
 
 
 def build_sink(config: SinkConfig) -> Sink | None:
@@ -41,12 +24,17 @@ def build_sink(config: SinkConfig) -> Sink | None:
     if config.out_dir is not None:
         sinks.append(FolderSink(config.out_dir))
     for target in config.functions:
-        sinks.append(FunctionSink(f"--sink {target}", load_function(target, config.directory)))
+        sinks.append(_function(target, config))
     for command in config.commands:
         sinks.append(CommandSink(command, config.parallel, config.time_limit))
     if len(sinks) > 1:
         return SinkChain(sinks)
     return sinks[0] if sinks else None
+
+
+def _function(target: str, config: SinkConfig) -> FunctionSink:
+    function = load_function(target, config.directory)
+    return FunctionSink(f"--sink {target}", function, call_limit=config.time_limit)
 
 
 class SinkChain:

@@ -17,10 +17,10 @@ from typing import IO
 
 from batchrun.errors import ConfigError
 from batchrun.sinks.blame import masked
+from batchrun.sinks.config import TIME_LIMIT
 from batchrun.sinks.sink import SinkItem
 from batchrun.stream.pipe import SinkFailed
 
-TIME_LIMIT = 600.0  # seconds; as long as a stream may stall: a command that hangs must not hold a slot for ever
 GRACE = 2.0  # seconds between the request to end and the order
 KEPT_ERROR = 2048  # characters of what a failing command said last, on one line
 READ_ERROR = 4 * KEPT_ERROR  # bytes that are looked at for it, so that no secret is cut before it is masked
@@ -38,7 +38,7 @@ class CommandSink:
 
     def __init__(self, command: str, parallel: int | None = None, time_limit: float | None = TIME_LIMIT) -> None:
         if not command.strip():
-            raise ConfigError("--each is empty; give a shell command, such as 'cat > \"$BATCHRUN_ID.md\"'")
+            raise ConfigError("--each is empty; give a shell command, such as 'cat >> answers.txt'")
         if parallel is not None and parallel < 1:
             raise ConfigError(f"--each cannot run {parallel} commands at once; give 1 or more")
         self.name = f"--each {command!r}"
@@ -121,9 +121,14 @@ def _environment(item: SinkItem) -> dict[str, str]:
 
 def _tell(status: int) -> str:
     if status < 0:
-        return f"was ended by {signal.Signals(-status).name}"
+        return f"was ended by {_signal_name(-status)}"
     hint = " (no such command)" if status == SHELL_KNOWS_NO_SUCH else ""
     return f"exit status {status}{hint}"
+
+
+def _signal_name(number: int) -> str:
+    # The real-time ones between the first and the last have none.
+    return next((each.name for each in signal.Signals if each == number), f"signal {number}")
 
 
 def _last_words(said: IO[bytes]) -> str:

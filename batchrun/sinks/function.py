@@ -14,11 +14,11 @@ from functools import partial
 from batchrun.errors import ConfigError
 from batchrun.outcome import Status
 from batchrun.sinks.blame import Blame
+from batchrun.sinks.config import TIME_LIMIT
 from batchrun.sinks.sink import SinkItem
 from batchrun.sinks.workers import MAX_THREADS, Workers
 from batchrun.stream.pipe import SinkFailed
 
-CALL_LIMIT = 600.0  # seconds; as long as a stream may stall: a call that hangs must not hold a slot for ever
 DELTA = "delta"  # the parameter that asks for deltas even where it has a default
 HOW_TO = "define it as `def f(item)` for whole answers or `def f(item, delta)` for the text as it comes"
 
@@ -36,7 +36,7 @@ class FunctionSink:
         name: str,
         function: Callable[..., object],
         threads: int = MAX_THREADS,
-        call_limit: float | None = CALL_LIMIT,
+        call_limit: float | None = TIME_LIMIT,
     ) -> None:
         """Raises ConfigError where the function cannot be called in either way."""
         self.name = name

@@ -6,22 +6,35 @@ Nothing here decides whether there will be another attempt.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.providers.provider import Provider, Reply, Request
 from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.folds import DOCUMENTS, FOLDS, Fold
-from batchrun.stream.message import Kind, Message, StreamError, Truncated
+from batchrun.stream.message import Kind, MalformedData, Message, StreamError, Truncated
 from batchrun.stream.meter import Meter
+from batchrun.stream.pipe import Pipe, SinkFailed
 from batchrun.stream.sse import ProtocolError, ServerSentEvent, SSEDecoder
+from batchrun.stream.stop_rule import STOP_RULE, StopRule
 from batchrun.stream.watch import Watch
 
 MAX_TICK = 0.25  # seconds between reads; a batch needs no token sooner (measured: beyond it little more is saved)
 TICK_PER_AGE = 1 / 50  # the end is seen half a tick late on the mean: one per cent of the wall
 
 
-async def attempt(provider: Provider, request: Request, limits: ClockLimits, meter: Meter) -> Message:
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Who hears of the text while it comes: `pipe` takes it, `rule` says when it is enough; either may be None. If the
+    pipe's consumer fails, the answer is read to its end without it: begun means paid, and so it can be kept."""
+
+    pipe: Pipe | None = None
+    rule: StopRule | None = None
+
+
+async def attempt(
+    provider: Provider, request: Request, limits: ClockLimits, meter: Meter, listeners: Listeners = Listeners()
+) -> Message:
     """Ask once.
 
     Raises:
@@ -29,59 +42,101 @@ async def attempt(provider: Provider, request: Request, limits: ClockLimits, met
     """
     fold = FOLDS[provider.wire]()
     try:
-        return await _ask(provider, request, limits, meter, fold)
+        return await _ask(provider, request, limits, _Reading(fold, meter, listeners))
     except AttemptFailed as failed:
-        raise AttemptFailed(replace(failed.failure, partial_tokens=fold.received_tokens)) from failed
+        raise AttemptFailed(_with_part(failed.failure, fold)) from failed
     except (ProtocolError, Truncated, StreamError) as exc:
-        failure = Failure(_cause_of(exc), provider.kept(str(exc)), partial_tokens=fold.received_tokens)
-        raise AttemptFailed(failure) from exc
+        raise AttemptFailed(_with_part(Failure(_cause_of(exc), provider.kept(str(exc))), fold)) from exc
 
 
-async def _ask(provider: Provider, request: Request, limits: ClockLimits, meter: Meter, fold: Fold) -> Message:
+def _with_part(failure: Failure, fold: Fold) -> Failure:
+    """What came before it is thrown away, and told: it was paid."""
+    return replace(failure, partial_tokens=fold.received_tokens, partial_characters=fold.content_characters)
+
+
+async def _ask(provider: Provider, request: Request, limits: ClockLimits, reading: _Reading) -> Message:
     try:
         async with Watch(limits) as watch, provider.open(request, limits.connect, watch) as reply:
             if not reply.is_stream:
+                # It has been paid for whole: there is nothing left that a rule could save.
                 return DOCUMENTS[provider.wire](await _read_document(reply, watch))
-            await _Reading(reply, fold, watch, meter).run()
-    except AttemptFailed:
-        # With its stop reason the answer is whole, and paid: whatever the wire does then is no reason to pay again.
-        if not fold.is_complete:
+            await reading.run(reply, watch)
+    except (AttemptFailed, StreamError, MalformedData):
+        # With its stop reason the answer is whole, and paid: whatever comes or does not come then is no reason to pay
+        # again. Content would be one: it would say that what was taken for the end was none.
+        if not reading.is_over:
             raise
-    return fold.message()
+    return reading.message()
 
 
 class _Reading:
     """The reading of one stream: unpaced to the first piece of the answer and after the stop reason, paced between."""
 
-    def __init__(self, reply: Reply, fold: Fold, watch: Watch, meter: Meter) -> None:
-        self._reply = reply
+    def __init__(self, fold: Fold, meter: Meter, listeners: Listeners) -> None:
         self._fold = fold
-        self._watch = watch
         self._meter = meter
+        self._pipe = listeners.pipe
+        self._rule = listeners.rule
+        self._stopped_by: str | None = None
+        self._characters = 0
         self._decoder = SSEDecoder()
 
-    async def run(self) -> None:
-        async for chunk in self._reply.chunks():
-            self._watch.received()
-            self._take(self._decoder.feed(chunk))
+    @property
+    def is_over(self) -> bool:
+        """Whether the answer is whole, or enough, whatever becomes of the rest of the stream."""
+        return self._fold.is_complete or self._stopped_by is not None
+
+    async def run(self, reply: Reply, watch: Watch) -> None:
+        async for chunk in reply.chunks():
+            watch.received()
+            await self._take(self._decoder.feed(chunk), reply, watch)
+            # Where the end came with the same bytes, the rest is ceremony: it tells the true usage, and spares the
+            # connection.
+            if self._stopped_by is not None and not self._fold.is_complete:
+                return
         # What the end of the body has torn is no event. Whether the answer is whole without it, the fold knows.
         with suppress(ProtocolError):
-            self._take(self._decoder.close())
+            await self._take(self._decoder.close(), reply, watch)
 
-    def _take(self, events: list[ServerSentEvent]) -> None:
+    def message(self) -> Message:
+        """The answer; raises what the fold raises where there is none."""
+        if self._stopped_by is None:
+            return self._fold.message()
+        assert self._rule is not None
+        assert self._rule.stopped_at is not None
+        return self._fold.cut(f"{STOP_RULE}{self._stopped_by}", self._rule.stopped_at)
+
+    async def _take(self, events: list[ServerSentEvent], reply: Reply, watch: Watch) -> None:
         for event in events:
-            kind = self._fold.feed(event.data)
-            if kind is Kind.CONTENT:
-                self._watch.progressed()
-                self._pace(self._meter.content())
-            elif kind is Kind.STOP_REASON:
-                self._watch.progressed()
-                self._reply.pace(0.0)
-            elif kind is Kind.META:
-                self._watch.progressed()
+            kind = self._fold.feed(event.data) if self._stopped_by is None else self._feed_beyond(event)
+            if kind is not Kind.PING:
+                watch.progressed()
+            if kind is Kind.STOP_REASON:
+                reply.pace(0.0)
+            elif kind is Kind.CONTENT and self._stopped_by is None:
+                reply.pace(min(MAX_TICK, self._meter.content() * TICK_PER_AGE))
+                if self._fold.last_text and (self._pipe is not None or self._rule is not None):
+                    await self._hand_on(self._fold.last_text, watch)
 
-    def _pace(self, age: float) -> None:
-        self._reply.pace(min(MAX_TICK, age * TICK_PER_AGE))
+    async def _hand_on(self, text: str, watch: Watch) -> None:
+        """Ask the rule about a piece, and give the pipe as much of it as belongs to the answer."""
+        before = self._characters
+        self._characters += len(text)
+        if self._rule is not None:
+            self._stopped_by = self._rule.feed(text, self._fold.received_tokens)
+            if self._rule.stopped_at is not None:
+                text = text[: max(0, self._rule.stopped_at - before)]
+        if self._pipe is not None:
+            try:
+                await self._pipe.put(text, watch.suspended)
+            except SinkFailed:
+                self._pipe = None
+
+    def _feed_beyond(self, event: ServerSentEvent) -> Kind:
+        """What came with the same bytes as the end is no part of the answer, but it was sent and will be billed."""
+        with suppress(ProtocolError, StreamError):
+            return self._fold.feed(event.data)
+        return Kind.META
 
 
 async def _read_document(reply: Reply, watch: Watch) -> bytes:

@@ -103,11 +103,14 @@ class Meter:
             self._first_token_at = now
         return now - self._wall_began
 
-    def measure(self, tokens: int) -> Measure:
-        """The figures so far. Taken inside the item's own steps, so the loop thread's clock is the one that is read."""
+    def measure(self, tokens: int, held_up: float = 0.0) -> Measure:
+        """The figures so far; `held_up` seconds of them were the consumer's.
+
+        Taken inside the item's own steps, so the loop thread's clock is the one that is read.
+        """
         wall = self.age
         cpu = self._account.read() - self._cpu_began
         loop_cpu = self._account.clock() - self._loop_began
         ttft = None if self._first_token_at is None else self._first_token_at - self._wall_began
         rate = 1.0 / wall if wall > 0 else 0.0
-        return Measure(wall, cpu, cpu * rate, loop_cpu * rate, tokens, tokens * rate, ttft, self.chunks)
+        return Measure(wall, cpu, cpu * rate, loop_cpu * rate, tokens, tokens * rate, ttft, self.chunks, held_up)

@@ -15,6 +15,7 @@ from batchrun.stream.text_end import JsonEnd, PatternEnd, SentenceEnd
 
 RULES = ("max_chars", "regex", "sentence_end", "json_closed")
 FIELDS = ("min_tokens", *RULES)
+STOP_RULE = "stop_rule:"  # and the rule's name: the stop reason of an answer that was ended by it
 
 
 class BadStopWhen(ValueError):

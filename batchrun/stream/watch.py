@@ -7,6 +7,8 @@ clocks again, and sleeps on if the deadline has moved meanwhile.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -64,6 +66,18 @@ class Watch:
 
     def progressed(self) -> None:
         self.clocks.progressed(self._loop.time())
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """No clock runs inside: we do not read, and the provider is not to blame for what does not come."""
+        began = self._loop.time()
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
+            yield
+        finally:
+            self.clocks.shift(self._loop.time() - began)
+            self._arm()
 
     def _arm(self) -> None:
         if self._timer is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 
 import pytest
@@ -54,3 +55,19 @@ def test_open_files_are_raised_and_some_are_spared() -> None:
         assert raise_open_files() == room
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_what_cannot_be_looked_at_is_told_as_it_was() -> None:
+    """F29: to look needs a file; where none is left to open, the last sample holds and nothing breaks."""
+    sampler = LoadSampler()
+    busy(0.02)
+    seen = sampler.sample()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with open(os.devnull, "rb") as highest:  # noqa: PTH123 - its number is what matters
+        limit = highest.fileno()
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        assert sampler.sample() == seen
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert sampler.sample().samples == seen.samples + 1

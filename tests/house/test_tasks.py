@@ -16,7 +16,7 @@ MAY_START_TASKS = frozenset({"batchrun.engine", "batchrun.simulator", "batchrun.
 LOOSE = frozenset({"create_task", "ensure_future", "gather", "wait_for"})
 
 # Around one attempt: a bug of ours ends that item and is told, it does not end the night.
-MAY_CATCH_ALL = frozenset({"batchrun.engine"})
+MAY_CATCH_ALL = frozenset({"batchrun.attempts"})
 # The meter stands between a coroutine and its caller, and throws on into the one what it caught from the other.
 HANDS_ON = frozenset({"batchrun.stream.meter"})
 BLIND = frozenset({"Exception", "BaseException"})

@@ -155,7 +155,7 @@ FAULTS: dict[str, tuple[Any, str, str]] = {
     "max_tokens that is true": (simple(max_tokens=True), "max_tokens is not a whole number above 0", "leave it out"),
     "a stream in words": (simple(stream="yes"), "stream is neither true nor false", "leave it out"),
     "metadata in words": (simple(metadata="x"), "metadata is not an object", "leave it out"),
-    "a stop rule": (simple(stop_when={"pattern": "x"}), "stop_when is not known to this version", "leave it out"),
+    "a stop rule without a stream": (simple(stop_when={"max_chars": 9}, stream=False), "stream is false", "leave one"),
     "an unknown backend": (simple(backend="gpt"), "no backend is called 'gpt'", "use one of: claude, ollama"),
     "a backend that is a list": (simple(backend=["claude"]), "no backend is called ['claude']", "claude, ollama"),
     "a backend that is null": (simple(backend=None), "no backend is called None", "use one of: claude, ollama"),
@@ -174,9 +174,9 @@ def test_a_fault_is_named_with_what_to_do(line: Any, what: str, remedy: str) -> 
 
 def test_everything_that_is_wrong_with_a_line_is_told_at_once() -> None:
     """Nobody mends a line five times."""
-    line = {"messages": [], "model": 5, "max_tokens": 0, "stream": 1, "metadata": 1, "stop_when": 1, "backend": "gpt"}
+    line = {"messages": [], "model": 5, "max_tokens": 0, "stream": 1, "metadata": 1, "backend": "gpt"}
     told = "\n".join(complaint.what for complaint in complaints(line))
-    for word in ("no id", "messages", "model", "max_tokens", "stream", "metadata", "stop_when", "backend"):
+    for word in ("no id", "messages", "model", "max_tokens", "stream", "metadata", "backend"):
         assert word in told
 
 

@@ -134,6 +134,26 @@ def test_readers_follow_the_same_rule(newer: Outcome, older: Outcome, expected: 
     assert (entry.result[0] == 10) is expected
 
 
+def test_a_passing_failure_tells_where_its_result_stands() -> None:
+    """Of this very request, and the newest one: an answer may be kept in it."""
+    index = index_of(failure("a", request="other"), TRANSIENT, TRANSIENT)
+    assert index.failed_at("a", TRANSIENT.request) == (20, 10)
+    assert index.failed_at("a", "other") == (0, 10)
+    assert index.failed_at("a", "never asked") is None
+    assert index.failed_at("b", TRANSIENT.request) is None
+
+
+@pytest.mark.parametrize("record", [DONE, REFUSED, FAILED])
+def test_what_is_over_has_nothing_to_be_delivered(record: Outcome) -> None:
+    """Neither an answer that counts nor a failure of the item's own."""
+    assert index_of(TRANSIENT, record).failed_at("a", record.request) is None
+
+
+def test_an_answer_that_was_kept_for_three_runs_can_still_be_found() -> None:
+    """Asked for on purpose, it is delivered and not paid again."""
+    assert index_of(TRANSIENT, TRANSIENT, TRANSIENT).failed_at("a", TRANSIENT.request) == (20, 10)
+
+
 RECORDS = [
     replace(each, id=id, request=request)
     for each in (DONE, REFUSED, FAILED, TRANSIENT)

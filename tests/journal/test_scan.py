@@ -117,3 +117,10 @@ def test_a_forged_line_costs_bounded_time() -> None:
     """A line of nothing but beginnings and false seals is given up, not searched in every combination."""
     forged = b'{"id":' * 20_000 + b',"crc":"00000000"}' * 20_000
     assert sound(list(salvage(0, forged))) == []
+
+
+@pytest.mark.parametrize("junk", [b',"crc":"00000000"}', b'{"id":', b'{"', b'{"id":' + b"x" * 500])
+def test_forged_beginnings_and_ends_cost_nobody_a_record(path: Path, junk: bytes) -> None:
+    """However many there are: the record behind them is found, and the line is not read once for each (C16)."""
+    many = junk * 100_000
+    assert pieces_of(path, many + A) == [(0, many, False), (len(many), A, True)]

@@ -98,6 +98,7 @@ ORDINARY = st.builds(
     finished=st.sampled_from([10.0, 90.0, 90.0]),
     cost_usd=st.sampled_from([None, 0.25, 0.25]),
     elapsed=st.floats(0, 500),
+    stop_reason=st.sampled_from(["end_turn", "end_turn", "stop_sequence", None, "stop_rule:json"]),
     wasted_tokens=st.integers(0, 3),
     measure=st.builds(
         Measure,
@@ -115,6 +116,9 @@ ANY = st.one_of(
     st.builds(outcome, id=st.sampled_from("abc"), retried=st.just({"silent": 2}), attempts=st.just(3)),
     st.builds(outcome, id=st.sampled_from("abc"), status=st.sampled_from([Status.INCOMPLETE, Status.REFUSED])),
     st.builds(failed, id=st.sampled_from("abc"), cause=st.just("silent"), message=st.just(""), final=st.booleans()),
+    st.builds(failed, id=st.just("a"), cause=st.just("sink"), message=st.just(""), stop_reason=st.just("end_turn")),
+    st.builds(outcome, id=st.just("b"), stop_reason=st.just("stop_rule:json"), saved_tokens=st.integers(0, 9)),
+    st.builds(outcome, id=st.sampled_from("abc"), measure=st.just(Measure(wall=4.0, held_up=3.0))),
 )
 RUNS = st.one_of(
     st.lists(ORDINARY, min_size=9, max_size=16),

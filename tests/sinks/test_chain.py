@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from batchrun.errors import ConfigError
-from batchrun.sinks.chain import SinkConfig, build_sink
+from batchrun.sinks.chain import build_sink
+from batchrun.sinks.config import SinkConfig
 from tests.sinks.fakes import an_answer
 
 
