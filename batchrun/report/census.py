@@ -11,9 +11,8 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress, count
+from itertools import compress, count
 from operator import itemgetter
-from struct import Struct
 from typing import Any
 
 from batchrun.journal.finished import MAX_FAILED_RUNS
@@ -39,7 +38,7 @@ _EARLIER, _TONIGHT, _ANSWERED = range(3)
 # What is kept of each item: four small marks ...
 _MARKS = 4
 _CODE, _NIGHT, _FAILED_RUNS, _CAUSE = range(_MARKS)
-# ... and five figures.
+# ... and five figures, each in a column of its own.
 _FIGURES = 5
 _WALL, _TTFT, _TOK_S, _ELAPSED, _LOOP_CORES = range(_FIGURES)
 _NONE = -1.0  # a figure that the item does not have: nothing was streamed
@@ -99,7 +98,7 @@ class Census:
         self._slot_of: dict[str, int] = {}
         self._offset = array("Q")
         self._marks = bytearray()
-        self._figures = array("d")
+        self._figures = [array("d") for _ in range(_FIGURES)]
         self._causes: list[str] = [""]
         self._lost: dict[int, float] = {}
         self._kept: bytearray | None = None
@@ -109,7 +108,7 @@ class Census:
 
     def take(self, lines: Iterable[Line | Stretch]) -> None:
         slot_of, offsets, since = self._slot_of, self._offset, self.since
-        codes, marks, figures = _CODES, self._marks, self._figures
+        codes, marks = _CODES, self._marks
         for line in lines:
             if isinstance(line, Stretch):
                 self._take_stretch(line)
@@ -124,7 +123,8 @@ class Census:
                 offsets.append(line.result[0])
                 is_answer = code < _FAILED
                 marks += _MARKS_OF_ANSWERS[code][is_tonight] if is_answer else self._marks_of(line, code, is_tonight, 0)
-                figures.frombytes(_packed(line))
+                for column, figure in zip(self._figures, _figures_of(line), strict=True):
+                    column.append(figure)
             else:
                 self._replace(slot, line, code, is_tonight)
             if code != _DONE:
@@ -147,7 +147,8 @@ class Census:
         self._marks += _MARKS_OF_ANSWERS[_DONE][is_tonight] * len(ids)
         ttfts = [_NONE if ttft is None else ttft for ttft in columns["ttft"]]
         figures = columns["wall"], ttfts, columns["tok_s"], columns["elapsed"], columns["loop_cores"]
-        self._figures.extend(chain.from_iterable(zip(*figures, strict=True)))
+        for column, more in zip(self._figures, figures, strict=True):
+            column.extend(more)
         if is_tonight:
             self._sum_stretch(stretch, first)
 
@@ -219,7 +220,7 @@ class Census:
 
     def loop(self) -> Loop | None:
         """None where no item of the night has been measured."""
-        cores = array("d", compress(self._figures[_LOOP_CORES::_FIGURES], self._column(_NIGHT)))
+        cores = array("d", compress(self._figures[_LOOP_CORES], self._column(_NIGHT)))
         whole = spread(cores)
         if whole is None:
             return None
@@ -234,7 +235,8 @@ class Census:
         if rank > known_rank:
             self._offset[slot] = line.result[0]
             self._marks[first : first + _MARKS] = self._marks_of(line, code, is_tonight, runs)
-            self._figures[slot * _FIGURES : (slot + 1) * _FIGURES] = array("d", _packed(line))
+            for column, figure in zip(self._figures, _figures_of(line), strict=True):
+                column[slot] = figure
         elif code >= _AGAIN:
             self._marks[first + _FAILED_RUNS] = min(runs + 1, 255)
 
@@ -314,8 +316,8 @@ class Census:
         return column if self._kept is None else bytearray(compress(column, self._kept))
 
     def _answered(self, figure: int) -> array[float]:
-        answered = self._column(_NIGHT).translate(_ONLY_ANSWERED)
-        return array("d", compress(self._figures[figure::_FIGURES], answered))
+        answered, figures = self._column(_NIGHT).translate(_ONLY_ANSWERED), self._figures[figure]
+        return array("d", compress(figures, answered)) if 0 in answered else figures
 
     @staticmethod
     def _totals(codes: bytearray, failed_runs: bytearray) -> Totals:
@@ -333,7 +335,6 @@ class Census:
         )
 
 
-_pack = Struct(f"{_FIGURES}d").pack
 # Once answered, the runs that failed before do not matter, nor does why.
 _MARKS_OF_ANSWERS = [[bytes((code, night, 0, 0)) for night in (_EARLIER, _ANSWERED)] for code in range(_FAILED)]
 _ONLY_ANSWERED = bytes(byte == _ANSWERED for byte in range(256))
@@ -348,6 +349,6 @@ def _retries_of(line: Line) -> str:
     return ", ".join(f"{cause} {number}" for cause, number in (line.retried or {}).items())
 
 
-def _packed(line: Line) -> bytes:
+def _figures_of(line: Line) -> tuple[float, ...]:
     ttft = _NONE if line.ttft is None else line.ttft
-    return _pack(line.wall, ttft, line.tok_s, line.elapsed, line.loop_cores)
+    return line.wall, ttft, line.tok_s, line.elapsed, line.loop_cores
