@@ -13,10 +13,10 @@ from batchrun.errors import BatchrunError, ExitCode
 
 def main() -> None:
     """The installed program."""
-    from batchrun.cli.app import app
+    from batchrun.cli.app import app_for
 
     try:
-        app()
+        app_for(sys.argv[1:])()
     except BatchrunError as exc:
         from batchrun.report.plain import printable
 

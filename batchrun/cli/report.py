@@ -31,7 +31,7 @@ def report(
     source = find_source(jobs, state, Path.cwd())
     night = night_of(source, timedelta(seconds=seconds), datetime.now(UTC))
     lines = Lines(source.state)
-    summary = summarise(night, lines, read_periods(source.state.telemetry, night.since))
+    summary = summarise(night, lines.in_stretches(), read_periods(source.state.telemetry, night.since))
     if lines.damaged:
         remark(
             f"{source.state.checkpoint}: {lines.damaged:,} damaged bytes were passed over; the next run mends the file"

@@ -19,13 +19,14 @@ def status(
     from datetime import UTC, datetime
 
     from batchrun.cli.terminal import bar_marks, draw, print_json, remark
-    from batchrun.report.facts import status_facts
     from batchrun.report.source import find_source, look_at
     from batchrun.report.standing import standing
     from batchrun.report.standing_text import quiet_remark, status_page
 
     found = standing(look_at(find_source(jobs, state, Path.cwd()), datetime.now(UTC)))
     if json:
+        from batchrun.report.facts import status_facts
+
         print_json(status_facts(found))
     else:
         draw(status_page(found, bar_marks=bar_marks()))

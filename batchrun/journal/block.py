@@ -1,8 +1,8 @@
-"""Many checkpoint lines read at once, where each stands as this program writes it. Pure: no file.
+"""Many lines at once, where each stands as this program writes it. Pure: no file.
 
-A start reads a million lines, and to parse each as JSON takes three times as long. What is read here is what
-`record.parse` would read; a line that is anything else (an id with an escape in it, damage, another program's order of
-keys) leaves its whole block to whoever reads line by line.
+A start and a report read a million of them. What is read here is what `record` would read line by line; a line that
+is anything else (damage; for a start an id with an escape in it, or another program's order of keys) leaves its whole
+block to whoever reads so.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import orjson
 
 from batchrun.outcome import Status
 
-# `,"crc":"` + 8 hex digits + `"}` + newline.
-_SEAL_LENGTH = 19
+_SEAL = 18  # `,"crc":"` + 8 hex digits + `"}`
+_SEAL_AND_END = _SEAL + 1  # and the newline
 # A line up to its seal, and in it what a start wants to know; then the digits of the seal. What lies between is passed
 # over, for the CRC vouches for it; bounded, so that forged bytes cannot make the search long.
 _LINE = re.compile(
@@ -55,7 +55,7 @@ def read_block(lines: bytes) -> Block | None:
         return None
     bodies, ids, endings, requests, offsets, lengths, seals = zip(*found, strict=True)
     # Where no byte is left over, each body begins where a line begins.
-    is_whole = sum(map(len, bodies)) + _SEAL_LENGTH * len(found) == len(lines)
+    is_whole = sum(map(len, bodies)) + _SEAL_AND_END * len(found) == len(lines)
     if not is_whole or _seals_of(bodies) != b"".join(seals):
         return None
     try:
@@ -68,6 +68,16 @@ def read_block(lines: bytes) -> Block | None:
     if starts[1:] != ends[:-1] or min(sizes) == 0:
         return None
     return Block(texts[: len(found)], texts[len(found) :], known, starts, sizes, starts[0], ends[-1])
+
+
+def sealed_lines(block: bytes) -> list[bytes] | None:
+    """The lines in a block without their newlines, where the CRC of each fits; None where one does not."""
+    lines = block.split(b"\n")
+    if lines.pop():
+        return None  # the newline of the last one is missing
+    bodies = [line[:-_SEAL] for line in lines]
+    seals = (b',"crc":"%08x"}' * len(lines)) % tuple(map(crc32, bodies))
+    return lines if b"".join([line[-_SEAL:] for line in lines]) == seals else None
 
 
 def _seals_of(bodies: tuple[bytes, ...]) -> bytes:

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress
-from struct import Struct
+from itertools import compress, count
+from operator import itemgetter
+from typing import Any
 
 from batchrun.journal.finished import MAX_FAILED_RUNS
 from batchrun.outcome import Status
-from batchrun.report.early import EarlyEndsSum
+from batchrun.report.early import EarlyEndsSum, is_early
 from batchrun.report.examples import Example, Largest, Newest
-from batchrun.report.lines import Line
+from batchrun.report.lines import Line, Stretch
 from batchrun.report.spread import Spread, spread
 from batchrun.stream.message import USAGE_ESTIMATED
-from batchrun.stream.stop_rule import STOP_RULE
 
 PINNED_CORES = 0.9  # the articles': above it our receive side is the bottleneck ...
 NETWORK_CORES = 0.3  # ... and below it the network and the provider set the pace
@@ -32,12 +32,13 @@ CONSUMER_SHARE = 0.5
 # again, or, of _KEPT, delivers an answer that no sink took.
 _DONE, _INCOMPLETE, _REFUSED, _FAILED, _AGAIN, _KEPT = range(6)
 _CODES: dict[str, int] = {Status.DONE: _DONE, Status.INCOMPLETE: _INCOMPLETE, Status.REFUSED: _REFUSED}
+_FAILED_STATUS = Status.FAILED.value  # a member costs a search in its class each time
 # Whether its line is of this night, and answered then.
 _EARLIER, _TONIGHT, _ANSWERED = range(3)
 # What is kept of each item: four small marks ...
 _MARKS = 4
 _CODE, _NIGHT, _FAILED_RUNS, _CAUSE = range(_MARKS)
-# ... and five figures.
+# ... and five figures, each in a column of its own.
 _FIGURES = 5
 _WALL, _TTFT, _TOK_S, _ELAPSED, _LOOP_CORES = range(_FIGURES)
 _NONE = -1.0  # a figure that the item does not have: nothing was streamed
@@ -97,7 +98,7 @@ class Census:
         self._slot_of: dict[str, int] = {}
         self._offset = array("Q")
         self._marks = bytearray()
-        self._figures = array("d")
+        self._figures = [array("d") for _ in range(_FIGURES)]
         self._causes: list[str] = [""]
         self._lost: dict[int, float] = {}
         self._kept: bytearray | None = None
@@ -105,27 +106,74 @@ class Census:
     def __repr__(self) -> str:
         return f"<Census {len(self._slot_of)} items since {self.since}>"
 
-    def take(self, lines: Iterable[Line]) -> None:
+    def take(self, lines: Iterable[Line | Stretch]) -> None:
         slot_of, offsets, since = self._slot_of, self._offset, self.since
-        codes, marks, figures = _CODES, self._marks, self._figures
+        codes, marks = _CODES, self._marks
         for line in lines:
-            offset = line.result[0]
+            if isinstance(line, Stretch):
+                self._take_stretch(line)
+                continue
             code = codes.get(line.status, -1)
             if code < 0:
                 code = _FAILED if line.final else _AGAIN if line.stop_reason is None else _KEPT
-            slot = slot_of.get(line.id)
+            new = len(offsets)
+            slot = slot_of.setdefault(line.id, new)
             is_tonight = line.finished >= since
-            if slot is None:
-                slot = slot_of[line.id] = len(offsets)
-                offsets.append(offset)
-                marks += self._marks_of(line, code, is_tonight, 0)
-                figures.frombytes(_packed(line))
+            if slot == new:
+                offsets.append(line.result[0])
+                is_answer = code < _FAILED
+                marks += _MARKS_OF_ANSWERS[code][is_tonight] if is_answer else self._marks_of(line, code, is_tonight, 0)
+                for column, figure in zip(self._figures, _figures_of(line), strict=True):
+                    column.append(figure)
             else:
                 self._replace(slot, line, code, is_tonight)
             if code != _DONE:
                 self._keep(line, slot)
             if is_tonight:
                 self._sum(line, slot)
+
+    def _take_stretch(self, stretch: Stretch) -> None:
+        """Take ordinary lines by the column; one by one where an id is known, or not all of them are of one night."""
+        columns, first = stretch.columns, len(self._offset)
+        ids, finished = columns["id"], columns["finished"]
+        is_tonight = min(finished) >= self.since
+        is_one_night = is_tonight or max(finished) < self.since
+        is_new = len(set(ids)) == len(ids) and self._slot_of.keys().isdisjoint(ids)
+        if not (is_one_night and is_new):
+            self.take(iter(stretch))
+            return
+        self._slot_of.update(zip(ids, count(first)))
+        self._offset.extend(map(itemgetter(0), columns["result"]))
+        self._marks += _MARKS_OF_ANSWERS[_DONE][is_tonight] * len(ids)
+        ttfts = [_NONE if ttft is None else ttft for ttft in columns["ttft"]]
+        figures = columns["wall"], ttfts, columns["tok_s"], columns["elapsed"], columns["loop_cores"]
+        for column, more in zip(self._figures, figures, strict=True):
+            column.extend(more)
+        if is_tonight:
+            self._sum_stretch(stretch, first)
+
+    def _sum_stretch(self, stretch: Stretch, first: int) -> None:
+        columns = stretch.columns
+        if self._stands_out(columns):
+            for slot, line in enumerate(stretch, first):
+                self._sum(line, slot)
+            return
+        tokens = sum(columns["tokens"])
+        self.tokens += tokens
+        self.wasted_tokens += sum(columns["wasted_tokens"])
+        self.cost_usd += sum(columns["cost_usd"])
+        self.priced += len(stretch)
+        self.early.take_others(len(stretch), tokens)
+
+    def _stands_out(self, columns: Mapping[str, Sequence[Any]]) -> bool:
+        """Whether a line among these has something to say that a sum does not tell."""
+        return (
+            max(columns["elapsed"]) > self.slowest.floor
+            or max(columns["attempts"]) > self.most_attempts.floor
+            or max(columns["loop_cores"]) > PINNED_CORES
+            or None in columns["cost_usd"]
+            or any(map(is_early, set(columns["stop_reason"])))
+        )
 
     def keep_only(self, ids: frozenset[str]) -> int:
         """Count no item from here on whose id is not among these; sums and figures keep what was spent on it. Gives how
@@ -172,7 +220,7 @@ class Census:
 
     def loop(self) -> Loop | None:
         """None where no item of the night has been measured."""
-        cores = array("d", compress(self._figures[_LOOP_CORES::_FIGURES], self._column(_NIGHT)))
+        cores = array("d", compress(self._figures[_LOOP_CORES], self._column(_NIGHT)))
         whole = spread(cores)
         if whole is None:
             return None
@@ -187,7 +235,8 @@ class Census:
         if rank > known_rank:
             self._offset[slot] = line.result[0]
             self._marks[first : first + _MARKS] = self._marks_of(line, code, is_tonight, runs)
-            self._figures[slot * _FIGURES : (slot + 1) * _FIGURES] = array("d", _packed(line))
+            for column, figure in zip(self._figures, _figures_of(line), strict=True):
+                column[slot] = figure
         elif code >= _AGAIN:
             self._marks[first + _FAILED_RUNS] = min(runs + 1, 255)
 
@@ -214,7 +263,7 @@ class Census:
 
     def _sum(self, line: Line, slot: int) -> None:
         self.wasted_tokens += line.wasted_tokens
-        if line.status == Status.FAILED:
+        if line.status == _FAILED_STATUS:
             if line.cost_usd is not None:
                 self._lost[slot] = line.cost_usd  # once an item: what was paid can fail to be delivered again and again
         else:
@@ -238,7 +287,7 @@ class Census:
 
     def _sum_flags(self, line: Line, flags: list[str], slot: int) -> None:
         # That the usage of an answer that we ended ourselves is an estimate is nothing odd.
-        is_ours = (line.stop_reason or "").startswith(STOP_RULE)
+        is_ours = is_early(line.stop_reason)
         odd = [flag for flag in flags if not (is_ours and flag == USAGE_ESTIMATED)]
         self.flags.update(odd)
         for flag in odd:
@@ -267,8 +316,8 @@ class Census:
         return column if self._kept is None else bytearray(compress(column, self._kept))
 
     def _answered(self, figure: int) -> array[float]:
-        answered = self._column(_NIGHT).translate(_ONLY_ANSWERED)
-        return array("d", compress(self._figures[figure::_FIGURES], answered))
+        answered, figures = self._column(_NIGHT).translate(_ONLY_ANSWERED), self._figures[figure]
+        return array("d", compress(figures, answered)) if 0 in answered else figures
 
     @staticmethod
     def _totals(codes: bytearray, failed_runs: bytearray) -> Totals:
@@ -286,7 +335,6 @@ class Census:
         )
 
 
-_pack = Struct(f"{_FIGURES}d").pack
 # Once answered, the runs that failed before do not matter, nor does why.
 _MARKS_OF_ANSWERS = [[bytes((code, night, 0, 0)) for night in (_EARLIER, _ANSWERED)] for code in range(_FAILED)]
 _ONLY_ANSWERED = bytes(byte == _ANSWERED for byte in range(256))
@@ -301,6 +349,6 @@ def _retries_of(line: Line) -> str:
     return ", ".join(f"{cause} {number}" for cause, number in (line.retried or {}).items())
 
 
-def _packed(line: Line) -> bytes:
+def _figures_of(line: Line) -> tuple[float, ...]:
     ttft = _NONE if line.ttft is None else line.ttft
-    return _pack(line.wall, ttft, line.tok_s, line.elapsed, line.loop_cores)
+    return line.wall, ttft, line.tok_s, line.elapsed, line.loop_cores

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from batchrun.report.plain import count, counted
 from batchrun.stream.stop_rule import STOP_RULE
+
+
+def is_early(stop_reason: str | None) -> TypeGuard[str]:
+    """Whether a rule ended the answer, and not the model."""
+    return stop_reason is not None and stop_reason.startswith(STOP_RULE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +58,17 @@ class EarlyEndsSum:
 
     def take(self, stop_reason: str | None, tokens: int, saved: int) -> None:
         """An item that was answered."""
-        if stop_reason is not None and stop_reason.startswith(STOP_RULE):
+        if is_early(stop_reason):
             self._rules[stop_reason.removeprefix(STOP_RULE)] += 1
             self._tokens += tokens
             self._saved += saved
         else:
-            self._others += 1
-            self._tokens_of_others += tokens
+            self.take_others(1, tokens)
+
+    def take_others(self, items: int, tokens: int) -> None:
+        """So many items that were answered and that no rule ended, with their tokens together."""
+        self._others += items
+        self._tokens_of_others += tokens
 
     def sum(self) -> EarlyEnds | None:
         """None where no rule has ended anything."""

@@ -168,7 +168,7 @@ def look_at(source: Source, now: datetime) -> Sighting:
 
 def _counted(state: StateDir, ids: frozenset[str] | None) -> Totals:
     census = Census(since=NEVER)
-    census.take(Lines(state))
+    census.take(Lines(state).in_stretches())
     if ids is not None:
         census.keep_only(ids)
     return census.totals()

@@ -10,7 +10,7 @@ from batchrun.outcome import Status
 from batchrun.report.census import Census, Loop, Totals
 from batchrun.report.cost import Cost, cost_of
 from batchrun.report.early import EarlyEnds
-from batchrun.report.lines import Line
+from batchrun.report.lines import Line, Stretch
 from batchrun.report.look import LookAt, items_to_look_at
 from batchrun.report.night import Night
 from batchrun.report.resume import Position, Resume, next_step
@@ -88,7 +88,7 @@ class Summary:
     resume: Resume
 
 
-def summarise(night: Night, lines: Iterable[Line], periods: Iterable[Period]) -> Summary:
+def summarise(night: Night, lines: Iterable[Line | Stretch], periods: Iterable[Period]) -> Summary:
     """Count a night. Reads both iterables once, and keeps of them what `Census` and `Series` say."""
     census, series = Census(night.since), Series()
     census.take(lines)

@@ -18,6 +18,7 @@ def texts() -> Iterator[tuple[Path, str]]:
     for path in sorted(ROOT.rglob("*")):
         inside = path.relative_to(ROOT)
         is_ours = not any(part.startswith(".") and part != ".ci" for part in inside.parts[:-1])
+        is_ours = is_ours and path.name != ".git"  # a worktree has a file of that name, which says where its clone lies
         is_output = any(part == "__pycache__" or part.endswith((".batchrun", ".egg-info")) for part in inside.parts)
         if path.is_file() and is_ours and not is_output and path.suffix not in NO_TEXT:
             yield inside, path.read_text(encoding="utf-8", errors="replace")

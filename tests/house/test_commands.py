@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from batchrun.cli.app import app
+from batchrun.cli.app import COMMANDS, app_for
 
 
 def callbacks(application: typer.Typer) -> Iterator[Callable[..., Any]]:
@@ -22,11 +22,19 @@ def callbacks(application: typer.Typer) -> Iterator[Callable[..., Any]]:
 
 def test_no_command_is_a_coroutine() -> None:
     """Typer accepts an `async def` command, never awaits it, and exits 0."""
-    found = list(callbacks(app))
+    found = list(callbacks(app_for(())))
     assert {"report", "run", "status"} <= {command.__name__ for command in found}
     assert [command.__name__ for command in found if inspect.iscoroutinefunction(command)] == []
 
 
 def test_each_command_says_what_it_is_for() -> None:
     """The docstring of a command is its help."""
-    assert [command.__name__ for command in callbacks(app) if not command.__doc__] == []
+    assert [command.__name__ for command in callbacks(app_for(())) if not command.__doc__] == []
+
+
+def test_who_names_a_command_gets_that_one_alone() -> None:
+    """Typer and the modules of all the others would cost `status` a tenth of a second; a misspelt name meets all."""
+    for name in COMMANDS:
+        app = app_for((name, "jobs.jsonl"))
+        assert len(app.registered_commands) + len(app.registered_groups) == 1
+    assert len(list(callbacks(app_for(("statsu",))))) == len(list(callbacks(app_for(())))) > len(COMMANDS)

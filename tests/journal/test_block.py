@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchrun.journal.block import Block, read_block
-from batchrun.journal.record import checkpoint_line, checkpoint_of, encode_line, parse
+from batchrun.journal.block import Block, read_block, sealed_lines
+from batchrun.journal.record import checkpoint_line, checkpoint_of, encode_line, is_sealed_line, parse
 from batchrun.outcome import Measure, Outcome, Status
 from tests.journal.builders import failure, outcome
 
@@ -125,3 +125,12 @@ def test_results_with_a_gap_between_them_are_left_to_others() -> None:
     assert read_block(PLAIN[0] + PLAIN[2]) is None
     assert read_block(PLAIN[1] + PLAIN[0]) is None
     assert read_block(PLAIN[0] + PLAIN[0]) is None
+
+
+@given(st.lists(st.sampled_from([*PLAIN, b"\n", b"x", b"\r\n", PLAIN[0][:-1], PLAIN[0][:-1] + b"\r\n"]), max_size=5))
+def test_sealed_lines_are_those_that_are_sealed_one_by_one(parts: list[bytes]) -> None:
+    """All of them or none."""
+    block = b"".join(parts)
+    lines = block.split(b"\n")[:-1]
+    is_sound = (not block or block.endswith(b"\n")) and all(is_sealed_line(line + b"\n") for line in lines)
+    assert sealed_lines(block) == (lines if is_sound else None)
