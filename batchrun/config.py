@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import time
 from pathlib import Path
@@ -16,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from batchrun.backends import DEFAULT, Backend, Choice, build_backends
-from batchrun.config_file import find_file, read_file, read_state
+from batchrun.config_file import find_file, read_file
 from batchrun.curfew import MaxFailures
 from batchrun.errors import ConfigError
 from batchrun.jobs.job import RequestFlags
@@ -122,24 +121,6 @@ def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str]
         max_cost=values.get("max_cost"),
         max_tokens_total=values.get("max_tokens_total"),
     )
-
-
-def state_of(jobs: Path, environment: Mapping[str, str] | None = None) -> Path | None:
-    """Where the state of this job file lies by the environment or by batchrun.toml; None where neither says so. Other
-    settings are not looked at: who wants to see what a run has done is not kept from it by a mistake in them.
-
-    Raises:
-        ConfigError: the file cannot be read, or the path cannot be one.
-    """
-    environment = os.environ if environment is None else environment
-    with suppress(OSError):  # a place that may not be looked into is told of by who looks
-        if jobs.is_dir():  # the state itself
-            return None
-    variable = variable_of("state")
-    if text := environment.get(variable):
-        place: Path = read_given(SETTINGS["state"].read, text, variable).value
-        return place
-    return read_state(find_file(jobs, environment))
 
 
 def _flags(given: Mapping[str, Any]) -> dict[str, Given]:

@@ -14,7 +14,7 @@ import pytest
 
 from batchrun.backends import Backend
 from batchrun.cli.run import run
-from batchrun.config import RunConfig, resolve, state_of
+from batchrun.config import RunConfig, resolve
 from batchrun.curfew import MaxFailures
 from batchrun.errors import ConfigError, ExitCode, UsageError
 from batchrun.jobs.job import DEFAULT_MAX_TOKENS, DEFAULT_MODEL
@@ -249,48 +249,6 @@ def test_a_rule_for_answers_that_come_in_one_piece_is_refused(site: Site) -> Non
 def test_functions_are_looked_for_beside_the_job_file(site: Site) -> None:
     """Wherever cron stands."""
     assert site.resolve(sink=["publish:save"]).sinks.directory == site.jobs.parent
-
-
-# -- where the state lies, for those who look --------------------------------------------------------------------------
-
-
-def test_the_state_of_a_job_file_is_where_the_run_puts_it(site: Site) -> None:
-    """By the environment, else by the file; None where neither says so."""
-    assert state_of(site.jobs, site.environment) is None
-    site.beside.write_text("[run]\nquiet = true\n")
-    assert state_of(site.jobs, site.environment) is None
-    site.beside.write_text('[run]\nstate = "s"\n')
-    assert state_of(site.jobs, site.environment) == site.resolve().state == site.jobs.parent / "s"
-    site.environment["BATCHRUN_STATE"] = "e"
-    assert state_of(site.jobs, site.environment) == site.resolve().state == Path("e")
-
-
-def test_who_looks_is_not_kept_from_it_by_other_mistakes(site: Site) -> None:
-    """Only a file that is no TOML, or a state that is no path, leaves the place unknown."""
-    site.beside.write_text('[run]\nstate = "s"\nmodl = 5\n[gates]\n')
-    site.environment["BATCHRUN_PERIODD"] = "soon"
-    assert state_of(site.jobs, site.environment) == site.jobs.parent / "s"
-    site.beside.write_text("run = 5\n")
-    assert state_of(site.jobs, site.environment) is None
-    site.beside.write_text("[run]\nstate = 5\n")
-    with pytest.raises(ConfigError, match=r"\[run\] state: 5 is no path"):
-        state_of(site.jobs, site.environment)
-    site.beside.write_text("[run")
-    with pytest.raises(ConfigError, match="is no TOML"):
-        state_of(site.jobs, site.environment)
-
-
-def test_a_state_that_is_named_itself_is_no_job_file(site: Site) -> None:
-    """`report jobs.batchrun` means that directory, whatever the file beside it says."""
-    site.beside.write_text('[run]\nstate = "s"\n')
-    assert state_of(site.jobs.parent, site.environment) is None
-    assert state_of(Path("/" + "x" * 300), site.environment) is None  # one that cannot be looked at
-
-
-def test_the_process_has_an_environment_of_its_own_here_too(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not handed in is asked of the system."""
-    monkeypatch.setenv("BATCHRUN_STATE", "e")
-    assert state_of(site.jobs) == Path("e")
 
 
 # -- values that cannot be ---------------------------------------------------------------------------------------------

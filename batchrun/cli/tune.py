@@ -28,9 +28,9 @@ def tune(
 ) -> None:
     """Change a run that is at work; it takes it within a period and tells it in its telemetry."""
     from batchrun.cli.terminal import remark
-    from batchrun.config import state_of
     from batchrun.report.source import find_source
     from batchrun.tuning import read_asked, tune_run
+    from batchrun.whereabouts import state_of
 
     bounds = {"target_cpu": target_cpu, "min_slots": min_slots, "max_slots": max_slots}
     asked = read_asked(bounds | {"buffer": buffer, "paused": paused})

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from batchrun.config import state_of
 from batchrun.errors import JobFileUnreadable, NoRunError
 from batchrun.jobs.spool import spooled
 from batchrun.journal.index import newest
@@ -28,6 +27,7 @@ from batchrun.report.program import program_name
 from batchrun.report.snapshot import snapshot_of
 from batchrun.report.standing import Sighting
 from batchrun.sorter import stopped_retry
+from batchrun.whereabouts import state_of
 
 QUICK_BYTES = 8 << 20  # of the log some 16,000 lines: a tenth of a second, so that `status` stays quick
 _BLANK_BYTES = 4096  # a longer file is not read to find out that no job is in it
