@@ -12,7 +12,17 @@ from batchrun.cli.bench_table import UNKNOWN, print_table, require_answers, say,
 if TYPE_CHECKING:
     from batchrun.bench.backends import BackendsFigures, RunFigures
 
-HEAD = ("the fast backend", "answered", "failed", "seconds", "fastest", "slowest", "slow answered", "slow failed", "slow s")
+HEAD = (
+    "the fast backend",
+    "answered",
+    "failed",
+    "seconds",
+    "fastest",
+    "slowest",
+    "slow answered",
+    "slow failed",
+    "slow s",
+)
 
 
 def backends(

@@ -14,6 +14,7 @@ from batchrun.report.census import CONSUMER_SHARE
 from batchrun.report.job_file import JobLine
 from batchrun.report.page import Block, Command, Page, Prose, Row, Tone, Words, row
 from batchrun.report.plain import clock, count, counted, dollars, duration, moment, rate
+from batchrun.report.resume import FILL_IN, has_gap
 from batchrun.report.stalls import listed
 from batchrun.report.story import Story
 from batchrun.stream.message import USAGE_ESTIMATED
@@ -35,7 +36,7 @@ def story_page(story: Story, now: str, zone: tzinfo | None = None) -> Page:
     if story.answer is not None and (said := _said(story.answer)):
         page.append(Prose("Answer", said))
     if story.record is None and not story.is_running:
-        page.append(Command("To ask it:", story.command))
+        page.append(Command(f"To ask it ({FILL_IN}):" if has_gap(story.command) else "To ask it:", story.command))
     return page
 
 
