@@ -36,7 +36,9 @@ from batchrun.journal.record import Header
 from batchrun.journal.runs import RunEnd, RunStart, read_runs, record_end, record_start
 from batchrun.journal.state import StateDir
 from batchrun.journal.writer import Journal
+from batchrun.masking import masked
 from batchrun.outcome import Status
+from batchrun.report.invocation import discreet
 from batchrun.sinks.chain import build_sink
 from batchrun.sorter import Changed, Sorter, Wishes, retry_before, stopped_retry
 from batchrun.stop import StopSwitch, signals_to
@@ -167,7 +169,7 @@ def _start(config: RunConfig, jobs: JobFile, run: str, results_size: int, *, sim
         version=__version__,
         jobs=str(config.jobs.absolute()),
         jobs_sha256=jobs.sha256,
-        args=sys.argv[1:],
+        args=discreet(sys.argv[1:], partial(masked, environment=os.environ)),
         total=jobs.total,
         pending=jobs.pending_count,
         model=", ".join(sorted(jobs.models)),

@@ -7,21 +7,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import logging
 import os
-from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Coroutine, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 from batchrun.attempts import Manner
 from batchrun.config import RunConfig
 from batchrun.curfew import Curfew, next_occurrence
 from batchrun.ending import Ending, exit_code
 from batchrun.engine import Engine
-from batchrun.errors import BatchrunError, ConfigError, ExitCode, JournalError
+from batchrun.errors import BatchrunError, ExitCode, JournalError
 from batchrun.gate.load import Load, LoadSampler, raise_open_files
 from batchrun.item import timestamp
 from batchrun.jobs.reader import JobFile
@@ -31,6 +29,7 @@ from batchrun.journal.runs import RunEnd, RunStart, record_end, record_start
 from batchrun.journal.snapshot import write_snapshot
 from batchrun.journal.writer import Journal
 from batchrun.lane import Lane
+from batchrun.log_file import logging_to
 from batchrun.outcome import Status
 from batchrun.prices.bill import Outlook
 from batchrun.providers.open import open_provider
@@ -76,7 +75,7 @@ def send(config: RunConfig, jobs: JobFile, journal: Journal, told: Told) -> Endi
     """
     state = told.before.state
     with ExitStack() as stack:
-        stack.enter_context(_logging(config.log))
+        stack.enter_context(logging_to(config.log, told.teller.say))
         providers = _providers(config, jobs, stack)
         tariffs, outlook = _prices(config, jobs, providers)
         told.teller.begin(_about(config, jobs, told, providers, outlook))
@@ -313,26 +312,3 @@ def _curfew(config: RunConfig) -> Curfew:
 def _cpu_seconds() -> float:
     times = os.times()
     return times.user + times.system
-
-
-@contextmanager
-def _logging(path: Path | None) -> Iterator[None]:
-    """Decisions go to a file if one was asked for; nobody else hears them."""
-    logger = logging.getLogger("batchrun")
-    logger.propagate = False
-    # What the SDK would print (two credentials where one is used) belongs there too, and not into cron's mail.
-    logging.getLogger("anthropic").addHandler(logging.NullHandler())
-    try:
-        if path is not None:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))
-        handler = logging.NullHandler() if path is None else logging.FileHandler(path, encoding="utf-8")
-    except OSError as exc:
-        raise ConfigError(f"--log {path}: cannot be written ({exc.strerror}); give another path") from exc
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        handler.close()

@@ -15,7 +15,7 @@ from datetime import time
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from batchrun.curfew import MaxFailures
 from batchrun.errors import ConfigError, UsageError
@@ -106,6 +106,10 @@ def read_url(value: object) -> str:
         raise ValueError(f"{value!r} is no base URL; write https://host")
     if parts.username is not None:  # it would be printed, and kept in the state
         raise ValueError("a URL with a user or a password is no place for a key; name a file with key_file")
+    # The same. A version is what some servers want to be told in each request, and no secret.
+    if others := [name for name, _ in parse_qsl(parts.query, keep_blank_values=True) if "version" not in name.lower()]:
+        remedy = "leave it out, and name a key's file with key_file or its variable with key_env"
+        raise ValueError(f"{others[0]!r} in the query of a URL would be printed and kept; {remedy}")
     return str(value)
 
 

@@ -13,7 +13,7 @@ import httpcore2
 import httpx2
 
 from batchrun.failure import AttemptFailed, Cause, Failure
-from batchrun.providers.failures import kept_message
+from batchrun.masking import kept_message
 from batchrun.providers.provider import HearsQuotas
 from batchrun.providers.quota import Quota, quotas_in
 from batchrun.providers.transport import Pacer, pacer_of
