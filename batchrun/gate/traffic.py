@@ -43,7 +43,7 @@ class Traffic:
         """Seconds until one of them may go; 0 for at once. `is_alone`: nobody else is on the way."""
         if self.breaker.is_open and not is_alone:
             return float("inf")  # until the probe is back
-        waits = [self.pace.wait(now)]
+        waits = [self.pace.wait(now, is_alone=is_alone)]
         if turn is Turn.RETRY and not is_alone:
             waits.append(self._budget.wait(now))
         return max(waits)
