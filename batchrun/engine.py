@@ -212,7 +212,7 @@ class Engine:
                 lane.strikes.answered()
             return None
         now = self._loop.time()
-        strikes = lane.failed(result, item.job.id, now)
+        strikes = lane.failed(result, item.job.id, sent_at, now)
         item.note(result, is_free=lane.is_unreached(result))
         self._tally.retry(result)
         self._around.purse.waste(item.job, result.partial_tokens)

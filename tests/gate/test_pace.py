@@ -131,7 +131,7 @@ def test_a_limit_that_is_smaller_than_an_answer_is_waited_for_whole_and_no_longe
 
 
 def test_who_is_alone_waits_for_no_debt_that_nobody_is_running_up() -> None:
-    """What is reckoned below zero is what others on their way will take. Where nobody is on the way it was misjudged."""
+    """What is reckoned below zero is for others on their way. Where nobody is on the way it was misjudged."""
     pace = Pace()
     pace.told([Quota(Unit.OUTPUT_TOKENS, limit=600, remaining=600, reset=None)], sent_at=0.0, now=0.0)
     pace.spent({Unit.OUTPUT_TOKENS: 300.0})
