@@ -108,10 +108,11 @@ class Lane:
         if was_open:
             self._is_back()
 
-    def failed(self, failure: Failure, id: str, now: float) -> int:
-        """Take in a failed attempt: what it means for everybody. Gives how many of its cause there were in a row."""
+    def failed(self, failure: Failure, id: str, sent_at: float, now: float) -> int:
+        """Take in a failed attempt that began at `sent_at`: what it means for everybody. Gives how many of its cause
+        there were in a row."""
         was_open = self.traffic.breaker.is_open
-        if wait := self.traffic.failed(failure.cause, id):
+        if wait := self.traffic.failed(failure, id, sent_at, now):
             log.warning("gate %s: the provider does not answer (%s); a probe in %.0f s", self.name, failure.cause, wait)
             self.gate.hold(wait)
         elif was_open and not self.traffic.breaker.is_open:
