@@ -197,6 +197,6 @@ def _note_look(state: StateDir, start: RunStart, ending: Ending) -> None:
 
 def _mixed(state: StateDir, config: RunConfig) -> str:
     if config.simulate:
-        return f"{state.path} holds real answers; to simulate, give another place with --state DIR"
+        return f"{state.path} holds records of a real run; to simulate, give another place with --state DIR"
     remedy = f"for real ones remove it (rm -r {str(state.path)!r}) or give another place with --state DIR"
-    return f"{state.path} holds answers of the embedded provider, made with --simulate; {remedy}"
+    return f"{state.path} holds records of a run with --simulate; {remedy}"
