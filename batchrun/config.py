@@ -16,6 +16,7 @@ from typing import Any
 from batchrun.backends import DEFAULT, Backend, Choice, build_backends
 from batchrun.config_file import find_file, read_file, read_state
 from batchrun.errors import ConfigError
+from batchrun.gate import laws
 from batchrun.jobs.job import RequestFlags
 from batchrun.jobs.reader import Selection
 from batchrun.outcome import Status
@@ -47,6 +48,7 @@ class RunConfig:
     buffer: int
     stop_when: Mapping[str, Any] | None
     selection: Selection
+    law: str
     period: float
     drain_timeout: float
     give_up: float
@@ -92,6 +94,7 @@ def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str]
         retry=replace(retry, longest_wait=values.get("give_up", retry.longest_wait)),
         prewarm=values.get("prewarm", 0),
         selection=Selection(values.get("limit"), values.get("only", frozenset())),
+        law=values.get("law", laws.DEFAULT),
         period=values.get("period", 2.0),
         drain_timeout=values.get("drain_timeout", 20.0),  # systemd kills at 90
         give_up=values.get("give_up", retry.longest_wait),

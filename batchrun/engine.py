@@ -18,6 +18,7 @@ from batchrun.errors import ExitCode, JobFileError
 from batchrun.failure import Cause, Failure
 from batchrun.gate.load import Load
 from batchrun.gate.slots import Slot
+from batchrun.gate.usage import Company
 from batchrun.item import Item, Kept, kept_in
 from batchrun.jobs.job import Job
 from batchrun.jobs.reader import JobFile
@@ -322,8 +323,13 @@ class Engine:
     def _take_period(self, lag_ms: float) -> None:
         self._load = self._around.sampler.sample()
         self._obey()
-        for lane in self._lanes.values():
-            lane.rule(self._load)
+        usages = {
+            name: lane.gate.take_usage()._replace(answering=self._attempts.answering(name))
+            for name, lane in self._lanes.items()
+        }
+        company = Company.of(usages.values(), lag_ms)
+        for name, lane in self._lanes.items():
+            lane.rule(self._load, usages[name], company)
         self._count_tokens()
         if all(lane.gate.is_paused for lane in self._lanes.values()):
             self._tally.last_finish = self._loop.time()  # the operator's own doing is no reason to give up

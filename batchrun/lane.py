@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from batchrun.gate.law import Decision, GateBounds, Law, LimitedBy, Observation, steady
+from batchrun.gate.adaptive import adaptive
+from batchrun.gate.law import Decision, GateBounds, Law, LimitedBy
 from batchrun.gate.load import Load
 from batchrun.gate.slots import Gate
+from batchrun.gate.usage import Company, Usage, observe
 from batchrun.journal.control import Tuning
 from batchrun.providers.provider import Provider
 from batchrun.retry import Strikes
@@ -32,7 +34,7 @@ class Lane:
         bounds: GateBounds,
         clocks: ClockLimits,
         gate: Gate,
-        law: Law = steady,
+        law: Law = adaptive,
     ) -> None:
         self.provider = provider
         self.clocks = clocks
@@ -49,21 +51,27 @@ class Lane:
 
     @classmethod
     def open(
-        cls, name: str, provider: Provider, bounds: GateBounds, clocks: ClockLimits, now: Callable[[], float]
+        cls,
+        name: str,
+        provider: Provider,
+        bounds: GateBounds,
+        clocks: ClockLimits,
+        now: Callable[[], float],
+        law: Law = adaptive,
     ) -> Lane:
         """A lane whose gate begins at the bounds' start, for the event loop whose clock `now` is."""
         first = min(max(bounds.start_slots, bounds.min_slots), bounds.max_slots)
-        return cls(provider, bounds, clocks, Gate(name, first, now))
+        return cls(provider, bounds, clocks, Gate(name, first, now), law)
 
     @property
     def name(self) -> str:
         return self.gate.name
 
-    def rule(self, load: Load) -> None:
+    def rule(self, load: Load, usage: Usage, company: Company) -> None:
         """Ask the law, and do what it says."""
         gate = self.gate
-        seen = Observation(load.cpu_ewma, load.samples, gate.take_peak(), gate.is_held)
-        decision = self._law(gate.limit, seen, self.bounds)
+        seen = observe(load, usage, company, is_held=gate.is_held)
+        decision = self._law(gate.limit, seen, self.bounds, self._decision.memory)
         if decision.limit != gate.limit:
             log.info("gate %s: %d -> %d slots: %s", gate.name, gate.limit, decision.limit, decision.reason)
             gate.resize(decision.limit)

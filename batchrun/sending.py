@@ -23,6 +23,7 @@ from batchrun.config import RunConfig
 from batchrun.ending import Ending, exit_code
 from batchrun.engine import Engine, Surroundings, Terms
 from batchrun.errors import BatchrunError, ConfigError, ExitCode, JournalError
+from batchrun.gate.laws import LAWS
 from batchrun.gate.load import Load, LoadSampler, raise_open_files
 from batchrun.item import timestamp
 from batchrun.jobs.reader import JobFile
@@ -192,7 +193,7 @@ class _Sending:
         for name, provider in self._providers.items():
             backend = self._config.backends[name]
             bounds = replace(backend.bounds, max_slots=min(backend.bounds.max_slots, bearable))
-            lanes[name] = Lane.open(name, provider, bounds, backend.clocks, now)
+            lanes[name] = Lane.open(name, provider, bounds, backend.clocks, now, LAWS[self._config.law])
         return lanes
 
     def _tell_drain(self, in_flight: int) -> None:
