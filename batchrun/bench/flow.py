@@ -76,6 +76,7 @@ class Player:
         self.smoothed: float | None = None
         self.samples = 0
         self.ended = self.used = self.own = 0.0
+        self.whole = self.want = 0.0  # what its streams would use, and what its event loop bears of that, in points
         self.is_done = False
         self.seconds = 0.0
         self.full = 0
@@ -103,8 +104,9 @@ class Player:
         self.is_done = True
         self.seconds = math.inf
 
-    def leap(self, periods: int) -> None:
-        """So many periods more that are all alike."""
+    def leap(self, periods: int, seconds: float) -> None:
+        """So many periods more, of so many seconds together, that are all alike."""
+        self.seconds += seconds
         self.limits += [self.limit] * periods
         self.owns += [self.own] * periods
         self.full += periods

@@ -60,11 +60,13 @@ class Play:
         world, now = self.world, 0.0
         changes = iter(world.changes)
         change, later = next(changes), next(changes, None)
+        present: list[Player] = []
         while now < most_seconds:
             if later is not None and now >= later.at:
                 change, later = later, next(changes, None)
-            present = [player for player in self.players if now >= player.begins and not player.is_done]
-            before = [player.flow.second for player in present]
+            if len(present) < len(self.players) or any(player.is_done for player in present):
+                present = [player for player in self.players if now >= player.begins and not player.is_done]
+            before = [player.flow.second for player in present] if self._is_fixed else ()
             host = self._period(present, change)
             self.cpus.append(host if world.machine.allowance is None else max(host, self._allowance(present)))
             now += world.period
@@ -88,9 +90,10 @@ class Play:
         if periods <= 0:
             return 0.0
         self.cpus += self.cpus[-1:] * periods
+        left_out = periods * self.world.period
         for player in present:
-            player.leap(periods)
-        return periods * self.world.period
+            player.leap(periods, left_out)
+        return left_out
 
     def _period(self, present: Sequence[Player], change: Change) -> float:
         """Let everything flow for a period; gives the CPU of the host as it is measured."""
@@ -102,17 +105,21 @@ class Play:
         for player in present:
             player.ended = player.used = player.own = 0.0
         for _ in range(steps):
-            fulls = [cost * player.flow.streams for player in present]
-            wants = [min(full, loop_quota) for full in fulls]
-            wanted = sum(wants)
+            wanted = 0.0
+            for player in present:
+                flow = player.flow
+                player.whole = cost * (flow.first + flow.second)
+                player.want = player.whole if player.whole <= loop_quota else loop_quota
+                wanted += player.want
             most = max(most, wanted)
-            allowed = min(wanted, quota)
-            squeeze = 100.0 / max(100.0, allowed + rest + base)
+            allowed = wanted if wanted <= quota else quota
+            squeeze = 1.0 if allowed + rest + base <= 100.0 else 100.0 / (allowed + rest + base)
             pace = squeeze * allowed / wanted if wanted else 1.0
             rests += rest * squeeze
-            for player, full, want in zip(present, fulls, wants, strict=True):
-                player.own += want * pace
-                player.ended += player.flow.go(player.limit, pace * want / full if full else 1.0)
+            for player in present:
+                player.own += player.want * pace
+                its_pace = pace if player.want == player.whole else pace * player.want / player.whole
+                player.ended += player.flow.go(player.limit, its_pace)
                 player.used += player.flow.in_flight
         self._wanted = most + base
         own = 0.0
@@ -134,9 +141,10 @@ class Play:
 
     def _ask(self, player: Player, law: Law, present: Sequence[Player], host: float) -> None:
         """What a gate of a real run would be told of this period, to the law."""
-        mates = present if self._shares_process else (player,)
-        used = sum(mate.used for mate in mates)
-        signals = self._signals(sum(mate.own for mate in mates), used, present, host)
+        own, used, gates = player.own, player.used, 1
+        if self._shares_process:
+            own, used, gates = sum(mate.own for mate in present), sum(mate.used for mate in present), len(present)
+        signals = self._signals(own, used, present, host)
         allowance, source = signals.allowance, self.world.source
         player.samples += 1
         player.smoothed = smooth(player.smoothed, host if allowance is None else max(host, allowance))
@@ -149,7 +157,7 @@ class Play:
             player.ended,
             player.flow.streams,
             player.used / used if used else 1.0,
-            len(mates),
+            gates,
             0.0,
             None if source.rate is None else source.rate * source.seconds,
             signals,

@@ -111,7 +111,7 @@ def draw(seed: int) -> World:
             target_cpu=dice.choice((70.0, 70.0, 70.0, 60.0, 50.0, 80.0)),
             max_slots=dice.choice((256, 256, 256, 64, 16, 8)),
         ),
-        period=dice.choice((2.0, 2.0, 2.0, 3.0, 5.0)),
+        period=dice.choice((2.0, 2.0, 3.0, 5.0)),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from batchrun.gate import courtesy
 from batchrun.gate.ceiling import lowest
-from batchrun.gate.cpu import FLOOR, NEWS, Gauge, Mix, Use, dearer, follow
+from batchrun.gate.cpu import CUT, FLOOR, NEWS, Gauge, Mix, Use, dearer, follow
 from batchrun.gate.law import MIN_SAMPLES, Decision, GateBounds, LimitedBy, Observation
 from batchrun.gate.memory import START, Memory
 from batchrun.gate.reason import REASONS, Facts
@@ -35,14 +35,16 @@ def adaptive(limit: int, seen: Observation, bounds: GateBounds, memory: Memory =
     goal = max(int(most), bounds.min_slots)
     if goal < limit:
         then, memory = goal, _cut(memory, use)
-    elif (hindrance := _hindrance(goal, by, limit, seen, memory)) is not None:
+    elif (hindrance := _hindrance(goal, by, limit, seen, bounds, memory)) is not None:
         by = hindrance
         then, memory = _rest(limit, by, bounds, memory, use)
     else:
         by, is_ramping = LimitedBy.RAMP, memory.is_ramping and goal >= 2 * limit
         then = 2 * limit if is_ramping else limit + _step(limit, goal, host, memory.wary)
         memory = memory._replace(is_ramping=is_ramping, has_grown=True, ended=0.0)
-    return Decision(then, by, REASONS[by](Facts(limit, then, seen, bounds, host)), memory._replace(left=then))
+    if memory.left != then:
+        memory = memory._replace(left=then)
+    return Decision(then, by, REASONS[by](Facts(limit, then, seen, bounds, host)), memory)
 
 
 def _heed(memory: Memory, limit: int) -> Memory:
@@ -91,7 +93,9 @@ def _cut(memory: Memory, use: Use) -> Memory:
     )
 
 
-def _hindrance(goal: int, by: LimitedBy, limit: int, seen: Observation, memory: Memory) -> LimitedBy | None:
+def _hindrance(
+    goal: int, by: LimitedBy, limit: int, seen: Observation, bounds: GateBounds, memory: Memory
+) -> LimitedBy | None:
     """What keeps the limit from growing now; None where nothing does."""
     if seen.is_held:
         return LimitedBy.RATE_LIMIT
@@ -99,7 +103,9 @@ def _hindrance(goal: int, by: LimitedBy, limit: int, seen: Observation, memory: 
         return LimitedBy.JOBS
     if goal <= limit:
         return by
-    if memory.courtesy.is_waiting:
+    # What is too much at this moment may be somebody who has just come, and no noise.
+    is_busy = seen.signals.own > FLOOR and seen.signals.host > bounds.target_cpu + CUT
+    if memory.courtesy.is_waiting or is_busy:
         return LimitedBy.CPU
     is_shown = memory.ended + seen.answering >= SHOWN * limit
     return None if is_shown and seen.samples >= MIN_SAMPLES else LimitedBy.RAMP

@@ -27,9 +27,11 @@ class CpuUse(NamedTuple):
 
 
 class Container:
-    """`root` is where /proc and /sys are looked for."""
+    """`root` is where /proc and /sys are looked for; `kept_on` are the cores on which this process is kept, None: on
+    all of them."""
 
-    def __init__(self, root: Path = Path("/")) -> None:
+    def __init__(self, root: Path = Path("/"), kept_on: float | None = None) -> None:
+        self._kept_on = kept_on
         groups = root / GROUPS
         member = kernel_text.membership(_read(root / "proc/self/cgroup") or "")
         self._is_unified = (groups / "cgroup.controllers").exists()
@@ -49,7 +51,7 @@ class Container:
 
     def cpu(self) -> CpuUse | None:
         """Of the level that allows the least; None where every core may be used."""
-        allowed = _affinity()
+        allowed = self._kept_on
         if not self._quotas:
             return None if allowed is None else CpuUse(allowed, None, 0.0)
         cores, place = min(self._quotas)
@@ -98,7 +100,7 @@ def _levels(groups: Path, controller: str, member: kernel_text.Membership) -> It
             yield level
 
 
-def _affinity() -> float | None:
+def affinity() -> float | None:
     """The cores on which we are kept, if those are not all."""
     if not hasattr(os, "sched_getaffinity"):
         return None

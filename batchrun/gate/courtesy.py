@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 SOONEST, LATEST = 6, 128  # periods between two gifts
 WAIT = 16  # periods in which somebody may take what was given
-PART, LARGE_PART = 1 / 16, 1 / 10  # of the slots; the large one of who has more than twice what all others have
+PART, LARGE_PART = 1 / 16, 1 / 12  # of the slots; the large one of who has more than all others
 TAKEN = 0.25  # of the gift: so much more of others' use is no chance
 
 

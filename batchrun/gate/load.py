@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import resource
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from batchrun.gate import kernel_text
-from batchrun.gate.container import Container, CpuUse
+from batchrun.gate.container import Container, CpuUse, affinity
 from batchrun.gate.family import Family, FamilyUse
 from batchrun.gate.law import Signals, smooth
 
@@ -53,7 +54,7 @@ class LoadSampler:
         self._scarce: float | None = None
         self._samples = 0
         self._last = UNKNOWN
-        self._watch = SignalWatch(root)
+        self._watch = SignalWatch(root, affinity())
         psutil.cpu_percent(None)
         self._process.cpu_percent(None)
 
@@ -101,8 +102,11 @@ class _Marks:
 class SignalWatch:
     """Counters that only grow, turned into what happened since the last look."""
 
-    def __init__(self, root: Path = Path("/")) -> None:
-        self._container = Container(root)
+    def __init__(
+        self, root: Path = Path("/"), kept_on: float | None = None, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._now = now
+        self._container = Container(root, kept_on)
         self._family = Family(root)
         self._pressure = self._container.pressure or root / "proc/pressure/cpu"
         self._cores = psutil.cpu_count() or 1
@@ -143,7 +147,7 @@ class SignalWatch:
             waited = kernel_text.waited(self._pressure.read_text(encoding="utf-8"))
         except OSError:  # no such file, or a kernel that has it and does not tell
             waited = None
-        return _Marks(time.monotonic(), time.thread_time(), self._family.use(), self._container.cpu(), waited)
+        return _Marks(self._now(), time.thread_time(), self._family.use(), self._container.cpu(), waited)
 
     def _memory(self) -> tuple[float, float]:
         """Megabytes that are free, and that are to stay so."""
