@@ -1,4 +1,4 @@
-"""The attempts of a run that are under way: each with its meter, its stop rule and its delivery to the sinks.
+"""The attempts of a run that are under way, each with its meter, its stop rule and its delivery to the sinks.
 
 However one ends, it ends here as a value; what follows from that is judged elsewhere. Only an attempt that is cut off
 passes on its cancellation. Tasks are started by the engine, which lends its hand for it.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any
 
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.item import Item
+from batchrun.jobs.job import Job
 from batchrun.lane import Lane
 from batchrun.outcome import Measure, Outcome
 from batchrun.providers.provider import Request
@@ -53,11 +55,13 @@ class Ended:
 @dataclass(frozen=True, slots=True)
 class Hands:
     """What attempts cannot do for themselves: start a task beside them, have an outcome written though their own item
-    is being cut off, and count the tokens that are thrown away then."""
+    is being cut off, count the tokens of a job that are thrown away then, and pay for an answer (its cost in US
+    dollars, None where it is not known)."""
 
     start: Callable[[Coroutine[Any, Any, None]], None]
     rescue: Callable[[Outcome], None]
-    waste: Callable[[int], None]
+    waste: Callable[[Job, int], None]
+    pay: Callable[[Job, Message], float | None]
 
 
 class Attempts:
@@ -69,7 +73,8 @@ class Attempts:
         self._now = asyncio.get_running_loop().time
         self._meters: dict[Meter, str] = {}
         self._deliveries: set[Delivery] = set()
-        self.buffer = manner.buffer
+        self._buffer = manner.buffer
+        self._is_hurried = False
 
     def __repr__(self) -> str:
         return f"<Attempts {len(self._meters)} under way>"
@@ -86,12 +91,25 @@ class Attempts:
             return 0
         return sum(name == backend for meter, name in self._meters.items() if meter.chunks)
 
+    @property
+    def with_sinks(self) -> int:
+        """Answers that are whole, and that the sinks have not taken yet."""
+        return sum(delivery.is_waiting for delivery in self._deliveries)
+
     def resize(self, buffer: int) -> None:
         """From now on a pipe holds so many pieces; those in use take it at once."""
-        if buffer == self.buffer:
-            return
-        log.info("pipes: %d -> %d pieces", self.buffer, buffer)
-        self.buffer = buffer
+        if buffer != self._buffer and not self._is_hurried:
+            log.info("pipes: %d -> %d pieces", self._buffer, buffer)
+            self._set_buffer(buffer)
+
+    def hurry(self) -> None:
+        """From now on no reader waits for a sink: an answer that has been read can be kept for the next run, what is
+        still unread when the run is cut off is paid for nothing."""
+        self._is_hurried = True
+        self._set_buffer(sys.maxsize)
+
+    def _set_buffer(self, buffer: int) -> None:
+        self._buffer = buffer
         for delivery in self._deliveries:
             if delivery.pipe is not None:
                 delivery.pipe.resize(buffer)
@@ -119,20 +137,27 @@ class Attempts:
         job = item.job
         stream = self._manner.stream if job.stream is None else job.stream
         limits = lane.clocks.after_idle_retries(item.idle_retries) if stream else lane.clocks.for_document()
+        message = None
+        try:
+            while message is None:  # a model that pauses is asked to go on
+                request, listeners = Request(item.turns.request(job.body), stream), self._listeners(job, delivery)
+                message = item.turns.take(await attempt(lane.provider, request, limits, meter, listeners))
+        except asyncio.CancelledError:
+            self._hands.waste(job, meter.chunks)  # about a token each; the provider never told
+            raise
+        item.cost_usd = self._hands.pay(job, message)
+        return message
+
+    def _listeners(self, job: Job, delivery: Delivery | None) -> Listeners:
         stop_when = self._manner.stop_when if job.stop_when is None else parse_stop_when(job.stop_when)
-        listeners = Listeners(
+        return Listeners(
             None if delivery is None else delivery.pipe, None if stop_when is None else StopRule(stop_when)
         )
-        try:
-            return await attempt(lane.provider, Request(job.body, stream), limits, meter, listeners)
-        except asyncio.CancelledError:
-            self._hands.waste(meter.chunks)  # about a token each; the provider never told
-            raise
 
     async def _deliver(self, item: Item, lane: Lane, meter: Meter, sink: Sink) -> Ended:
         """The same with the sinks beside it; it ends when they have all of the answer."""
         job = item.job
-        delivery = Delivery(sink, coming(job.id, item.attempts, job.model, job.metadata), self.buffer)
+        delivery = Delivery(sink, coming(job.id, item.attempts, job.model, job.metadata), self._buffer)
         self._hands.start(delivery.run())
         self._deliveries.add(delivery)
         message = None if item.kept is None else item.kept.message
@@ -142,17 +167,23 @@ class Attempts:
                     message = await self._ask(item, lane, meter, delivery)
                 await delivery.finish(answered(item.answered(message, _measured(item, meter, message), self._now())))
         except SinkFailed as failed:
-            failure = Failure(Cause.SINK, str(failed), partial_tokens=0 if message else meter.chunks)
+            failure = Failure(Cause.SINK, str(failed), partial_tokens=meter.chunks if message is None else 0)
             return Ended(failure, _measured(item, meter, message, delivery.held_up), message)
         except asyncio.CancelledError:
-            if message is not None:  # paid, and only the sinks have not taken it
-                measure = _measured(item, meter, message, delivery.held_up)
-                cut = item.failed(Failure(Cause.SINK, CUT_OFF), measure, self._now(), final=False, answer=message)
-                self._hands.rescue(cut)
+            if message is not None:
+                self._rescue(item, message, _measured(item, meter, message, delivery.held_up), delivery)
             raise
         finally:
             self._deliveries.discard(delivery)
         return Ended(message, _measured(item, meter, message, delivery.held_up))
+
+    def _rescue(self, item: Item, message: Message, measure: Measure, delivery: Delivery) -> None:
+        """Have an answer kept whose item is cut off: it is paid, and only the sinks may not have taken it."""
+        if delivery.is_delivered:
+            self._hands.rescue(item.answered(message, measure, self._now()))
+        elif item.kept is None:  # else it stays kept as it was
+            failure = Failure(Cause.SINK, CUT_OFF)
+            self._hands.rescue(item.failed(failure, measure, self._now(), final=False, answer=message))
 
 
 def _measured(item: Item, meter: Meter, message: Message | None, held_up: float = 0.0) -> Measure:

@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 from urllib.parse import urlsplit
 
 from batchrun.errors import ConfigError, UsageError
 from batchrun.gate.law import GateBounds
-from batchrun.jobs.job import BackendSpeech
-from batchrun.providers.provider import BackendConfig, Wire
+from batchrun.jobs.job import BackendSpeech, LimitField
+from batchrun.providers.provider import LOOPBACK, BackendConfig, Wire
 from batchrun.settings import SETTINGS, Given, nearest, read_given, read_text
 from batchrun.stream.clocks import ClockLimits
 
@@ -29,22 +29,28 @@ BOUNDS = ("target_cpu", "min_slots", "max_slots")
 SHARED = frozenset({"target_cpu", "insecure_http", *CLOCKS})
 # An address and a key belong together, and to one backend: another's would be told a secret that is not its own.
 WHOSE = frozenset({"base_url", "key_file"})
+ANTHROPIC = "https://api.anthropic.com"
+# Its reasoning models refuse max_tokens, and its other models take both; other servers may know the old name alone.
+OPENAI_HOST = "api.openai.com"
+LIMIT_FIELDS: tuple[LimitField, ...] = get_args(LimitField)
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A named provider with a gate and clocks of its own. `max_tokens` None: batchrun's default."""
+    """A named provider with a gate and clocks of its own. `max_tokens` None: batchrun's default. `limit_field`: what
+    the bound on an answer is called there, where the line does not call it itself."""
 
     provider: BackendConfig
     bounds: GateBounds
     clocks: ClockLimits
     max_tokens: int | None = None
+    limit_field: LimitField = "max_tokens"
 
     @property
     def speech(self) -> BackendSpeech:
         """What a reader of jobs must know of it."""
         wire = Wire.CHAT if self.provider.kind == "openai" else Wire.MESSAGES
-        return BackendSpeech(self.provider.name, wire, self.provider.model, self.max_tokens)
+        return BackendSpeech(self.provider.name, wire, self.provider.model, self.max_tokens, self.limit_field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,13 @@ def _kind(value: object) -> str:
     if value not in KINDS:
         raise ValueError(f"{value!r} is not among {', '.join(KINDS)}")
     return str(value)
+
+
+def _limit_field(value: object) -> LimitField:
+    for known in LIMIT_FIELDS:
+        if value == known:
+            return known
+    raise ValueError(f"{value!r} is not among {', '.join(LIMIT_FIELDS)}")
 
 
 def _headers(value: object) -> dict[str, str]:
@@ -121,6 +134,11 @@ TABLE: dict[str, Key] = {
     "key_file": Key(SETTINGS["key_file"].read, "none", "A file that holds the key, mode 0600; for cron."),
     "model": Key(read_text, "claude-haiku-5-5", "For lines that name none."),
     "max_tokens": _as_general("max_tokens"),
+    "limit_field": Key(
+        _limit_field,
+        "max_completion_tokens at api.openai.com, else max_tokens",
+        "What max_tokens is called there; openai only.",
+    ),
     "headers": Key(_headers, "none", 'Sent with each request, as { name = "text" }; no credentials.'),
     "betas": Key(_names, "none", "A list of names for the anthropic-beta header."),
     "insecure_http": _as_general("insecure_http"),
@@ -177,14 +195,34 @@ def build_backends(
             raise named.wrong(f"no backend is called {named.value!r}; {remedy}")
     backends = {}
     for name, own in known.items():
-        layers = (
-            _only(general, _of_general(name, choice)),
-            own,
-            _only(variables, _of_variables(name, choice)),
-            _only(flags, frozenset(TABLE) if name == choice.name else SHARED),
-        )
-        backends[name] = _backend(name, {key: given for layer in layers for key, given in layer.items()})
+        filed = _only(general, _of_general(name, choice)) | dict(own)
+        told = _only(variables, _of_variables(name, choice))
+        told |= _only(flags, frozenset(TABLE) if name == choice.name else SHARED)
+        given = filed | told
+        backends[name] = _backend(name, given, claudes_key=name == DEFAULT and _is_claudes(given, told))
     return backends
+
+
+def limit_field_at(kind: str, base_url: str | None) -> LimitField:
+    """What the bound on an answer is called there, unless a table says otherwise."""
+    host = (urlsplit(base_url or "").hostname or "") if kind == "openai" else ""
+    is_openai = host == OPENAI_HOST or host.endswith(f".{OPENAI_HOST}")  # of a region, such as eu.api.openai.com
+    return "max_completion_tokens" if is_openai else "max_tokens"
+
+
+def _is_claudes(given: Mapping[str, Given], told: Mapping[str, Given]) -> bool:
+    """Whether a key that nobody named, the one that the SDK finds, may go to the address of `claude`.
+
+    A flag or a variable is the user's own word. A settings file may have come with the job file from elsewhere: it can
+    send that key to Anthropic or keep it on this machine, and must name a key for any other place.
+    """
+    kind, base_url = given.get("kind"), given.get("base_url")
+    if kind is not None and kind.value != "anthropic":
+        return False
+    if base_url is None or "base_url" in told:
+        return True
+    parts = urlsplit(base_url.value)
+    return f"{parts.scheme}://{parts.netloc}" == ANTHROPIC or parts.hostname in LOOPBACK
 
 
 def _of_general(name: str, choice: Choice) -> frozenset[str]:
@@ -202,7 +240,7 @@ def _only(given: Mapping[str, Given], wanted: frozenset[str]) -> dict[str, Given
     return {key: each for key, each in given.items() if key in wanted}
 
 
-def _backend(name: str, given: Mapping[str, Given]) -> Backend:
+def _backend(name: str, given: Mapping[str, Given], *, claudes_key: bool) -> Backend:
     values = {key: each.value for key, each in given.items() if key in TABLE}
     _check_address(given)
     clocks = {clock: values[f"{clock}_timeout"] for clock in ClockLimits.__slots__ if f"{clock}_timeout" in values}
@@ -216,16 +254,21 @@ def _backend(name: str, given: Mapping[str, Given]) -> Backend:
         headers=values.get("headers", {}),
         betas=values.get("betas", ()),
         insecure_http=values.get("insecure_http", False),
+        claudes_key=claudes_key,
     )
-    return Backend(provider, _bounds(given), ClockLimits(**clocks), values.get("max_tokens"))
+    limit_field = values.get("limit_field") or limit_field_at(provider.kind, provider.base_url)
+    return Backend(provider, _bounds(given), ClockLimits(**clocks), values.get("max_tokens"), limit_field)
 
 
 def _check_address(given: Mapping[str, Given]) -> None:
-    kind, base_url = given.get("kind"), given.get("base_url")
+    kind, base_url, limit_field = given.get("kind"), given.get("base_url"), given.get("limit_field")
     if kind is not None and kind.value == "openai":
         if base_url is None:
             raise kind.wrong("openai needs a base_url beside it, for example http://127.0.0.1:11434/v1")
-    elif base_url is not None and urlsplit(base_url.value).path.rstrip("/").endswith("/v1"):
+        return
+    if limit_field is not None:
+        raise limit_field.wrong("the Messages API knows max_tokens alone; leave it out, or set kind to openai")
+    if base_url is not None and urlsplit(base_url.value).path.rstrip("/").endswith("/v1"):
         remedy = 'leave that out, or write [backends.NAME] with kind = "openai" for a server of that kind'
         raise base_url.wrong(f"{base_url.value!r} ends with /v1; {remedy}")
 

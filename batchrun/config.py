@@ -10,16 +10,20 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import time
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from batchrun.backends import DEFAULT, Backend, Choice, build_backends
 from batchrun.config_file import find_file, read_file, read_state
+from batchrun.curfew import MaxFailures
 from batchrun.errors import ConfigError
 from batchrun.gate import laws
 from batchrun.jobs.job import RequestFlags
 from batchrun.jobs.reader import Selection
 from batchrun.outcome import Status
+from batchrun.prices.bill import Rates
 from batchrun.retry import RetryPolicy
 from batchrun.settings import SETTINGS, Given, flag_of, nearest, read_given, variable_of
 from batchrun.simulator.scenario import Scenario
@@ -36,7 +40,8 @@ NOT_OURS = "BATCHRUN_SOAK_"
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """All that a run needs to know. Times are seconds. `state` None: beside the job file."""
+    """All that a run needs to know. Times are seconds. `state` None: beside the job file; `prices` are the user's own,
+    by model; `max_cost` is in US dollars."""
 
     jobs: Path
     state: Path | None
@@ -59,8 +64,14 @@ class RunConfig:
     json: bool
     log: Path | None
     accept: frozenset[Status]
+    deadline: time | None
+    max_time: float | None
+    max_failures: MaxFailures | None
     changed: Changed
     again: frozenset[str]
+    prices: Mapping[str, Rates]
+    max_cost: float | None
+    max_tokens_total: int | None
 
 
 def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> RunConfig:
@@ -76,13 +87,12 @@ def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str]
     file = read_file(find_file(jobs, environment))
     variables, flags = _variables(environment), _flags(given)
     found = file.general | variables | flags
-    _check_simulation(found)
-    _check_stop_when(found)
+    _check(found)
     values = {name: each.value for name, each in found.items()}
     chosen = values.get("backend", DEFAULT)
     choice = Choice(found.get("backend"), (file.general | variables).get("backend"))
     backends = build_backends(file.backends, file.general, variables, flags, choice)
-    retry = RetryPolicy(**{name: values[name] for name in ("max_attempts",) if name in values})
+    retry = _retry(values)
     return RunConfig(
         jobs=jobs,
         state=values.get("state"),
@@ -91,13 +101,13 @@ def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str]
         buffer=values.get("buffer", DEFAULT_SIZE),
         stop_when=values.get("stop_when"),
         backends=backends,
-        retry=replace(retry, longest_wait=values.get("give_up", retry.longest_wait)),
+        retry=retry,
         prewarm=values.get("prewarm", 0),
         selection=Selection(values.get("limit"), values.get("only", frozenset())),
         law=values.get("law", laws.DEFAULT),
         period=values.get("period", 2.0),
         drain_timeout=values.get("drain_timeout", 20.0),  # systemd kills at 90
-        give_up=values.get("give_up", retry.longest_wait),
+        give_up=retry.longest_wait,
         stream=values.get("stream", True),
         simulate=values.get("simulate", False),
         scenario=values.get("scenario"),
@@ -105,8 +115,14 @@ def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str]
         json=values.get("json", False),
         log=values.get("log"),
         accept=values.get("accept", frozenset()),
+        deadline=values.get("deadline"),
+        max_time=values.get("max_time"),
+        max_failures=values.get("max_failures"),
         changed=values.get("changed", Changed.KEEP),
         again=values.get("retry", frozenset()),
+        prices=MappingProxyType(file.prices),
+        max_cost=values.get("max_cost"),
+        max_tokens_total=values.get("max_tokens_total"),
     )
 
 
@@ -153,6 +169,16 @@ def _variables(environment: Mapping[str, str]) -> dict[str, Given]:
     return found
 
 
+def _retry(values: Mapping[str, Any]) -> RetryPolicy:
+    """Nobody waits for longer than the run would go on without a finished item."""
+    policy = RetryPolicy()
+    return replace(
+        policy,
+        max_attempts=values.get("max_attempts", policy.max_attempts),
+        longest_wait=values.get("give_up", policy.longest_wait),
+    )
+
+
 def _sinks(jobs: Path, values: Mapping[str, Any]) -> SinkConfig:
     return SinkConfig(
         directory=jobs.parent,
@@ -169,6 +195,12 @@ def _of_this_run(given: Mapping[str, Given], backend: str) -> RequestFlags:
     table, and changing it makes no finished item another request."""
     values = {name: given[name].value for name in ("model", "max_tokens", "stop_when") if name in given}
     return RequestFlags(backend=backend, **values)
+
+
+def _check(found: Mapping[str, Given]) -> None:
+    """Whether options go together."""
+    _check_simulation(found)
+    _check_stop_when(found)
 
 
 def _check_stop_when(found: Mapping[str, Given]) -> None:

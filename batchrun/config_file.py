@@ -15,18 +15,21 @@ from typing import Any
 
 from batchrun.backends import read_tables
 from batchrun.errors import ConfigError
+from batchrun.prices.bill import Rates, read_rates
 from batchrun.settings import SECTIONS, SETTINGS, Given, nearest, read_given
 
 FILE_NAME = "batchrun.toml"
 BACKENDS = "backends"  # the section that holds a table per backend
+PRICES = "prices"  # and the one that holds a table per model
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """The general settings by name, and those of each backend."""
+    """The general settings by name, those of each backend, and the user's own prices by model."""
 
     general: dict[str, Given] = field(default_factory=dict)
     backends: dict[str, dict[str, Given]] = field(default_factory=dict)
+    prices: dict[str, Rates] = field(default_factory=dict)
 
 
 def find_file(jobs: Path, environment: Mapping[str, str]) -> Path | None:
@@ -48,6 +51,7 @@ def read_file(path: Path | None) -> ConfigFile:
         return ConfigFile()
     sections = _toml(path)
     tables = read_tables(sections.pop(BACKENDS, {}), path)
+    prices = _prices(sections.pop(PRICES, {}), path)
     general = {}
     for section, table in sections.items():
         if section not in SECTIONS or not isinstance(table, dict):
@@ -59,7 +63,7 @@ def read_file(path: Path | None) -> ConfigFile:
     backends = {
         backend: {name: _from(path, name, given) for name, given in table.items()} for backend, table in tables.items()
     }
-    return ConfigFile(general, backends)
+    return ConfigFile(general, backends, prices)
 
 
 def read_state(path: Path | None) -> Path | None:
@@ -74,6 +78,31 @@ def read_state(path: Path | None) -> Path | None:
     given = read_given(SETTINGS["state"].read, table["state"], f"{path}: [run] state")
     place: Path = _from(path, "state", given).value
     return place
+
+
+def read_prices(path: Path | None) -> dict[str, Rates]:
+    """The prices that a file sets, whatever else stands in it.
+
+    Raises:
+        ConfigError: it is no TOML, or one of the prices cannot be.
+    """
+    return {} if path is None else _prices(_toml(path).get(PRICES, {}), path)
+
+
+def _prices(tables: object, path: Path) -> dict[str, Rates]:
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise ConfigError(f"{path}: [{PRICES}] holds tables only; write [{PRICES}.MODEL]")
+    prices = {}
+    for model, table in tables.items():
+        for name, value in table.items():
+            if isinstance(value, dict):
+                quoted = f'[{PRICES}."{model}.{name}"]'
+                raise ConfigError(f"{path}: [{PRICES}.{model}.{name}]: a name with a dot needs quotes; write {quoted}")
+        try:
+            prices[model] = read_rates(table)
+        except ValueError as exc:
+            raise ConfigError(f'{path}: [{PRICES}."{model}"] {exc}') from exc
+    return prices
 
 
 def _is_file(path: Path) -> bool:
@@ -103,12 +132,11 @@ def _from(path: Path, name: str, given: Given) -> Given:
 
 def _astray(name: str, value: object) -> str:
     """What to say of a section that is none."""
-    known = sorted(SECTIONS | {BACKENDS})
+    known = sorted(SECTIONS | {BACKENDS, PRICES})
+    named = {BACKENDS: ".NAME", PRICES: ".MODEL"}
     if isinstance(value, dict):
         meant = nearest(name, known)
-        remedy = (
-            f"did you mean [{meant}{'.NAME' if meant == BACKENDS else ''}]?" if meant else f"use {', '.join(known)}"
-        )
+        remedy = f"did you mean [{meant}{named.get(meant, '')}]?" if meant else f"use {', '.join(known)}"
         return f"no section is called [{name}]; {remedy}"
     if name in SECTIONS:
         return f"{name} is a section; write [{name}] on a line of its own, and its settings below it"

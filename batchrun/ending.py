@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from batchrun.errors import ExitCode, weightiest
 from batchrun.journal.state import StateDir
 from batchrun.outcome import Status
+from batchrun.spent import Spent
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
     """`finished` counts the items of the whole job file by status, `now` those of this run; `changed` are the ids of
     finished items whose job asks something else now. `overhead` is the share of the process's CPU time that was
-    charged to no item, None where nothing was sent."""
+    charged to no item, `spent` what this run paid; None where nothing was sent. `undelivered` are the answers that this
+    run keeps for the next one to deliver; `sink_error` says why the last of them was not taken."""
 
     state: StateDir
     exit_code: ExitCode
@@ -25,6 +27,9 @@ class Ending:
     simulated: bool
     reason: str | None = None
     overhead: float | None = None
+    spent: Spent | None = None
+    undelivered: int = 0
+    sink_error: str = ""
 
     @property
     def pending(self) -> int:

@@ -8,28 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
-from batchrun.attempts import Attempts, Ended, Hands, Manner
+from batchrun.attempts import Attempts, Ended, Hands
 from batchrun.errors import ExitCode, JobFileError
 from batchrun.failure import Cause, Failure
-from batchrun.gate.load import Load
 from batchrun.gate.slots import Slot
-from batchrun.gate.usage import Company
+from batchrun.gate.traffic import Turn
 from batchrun.item import Item, Kept, kept_in
 from batchrun.jobs.job import Job
 from batchrun.jobs.reader import JobFile
-from batchrun.journal.control import EVERY_GATE, Control
-from batchrun.lane import UNTUNED, Lane
-from batchrun.outcome import Outcome
+from batchrun.keeper import Keeper
+from batchrun.lane import Lane
+from batchrun.outcome import Outcome, Status
 from batchrun.retry import Action, RetryPolicy, Verdict, judge
-from batchrun.stop import StopSwitch
 from batchrun.stream.message import Message
 from batchrun.stream.meter import Account, charged
 from batchrun.tally import Tally, View
+from batchrun.terms import Surroundings, Terms
 
 log = logging.getLogger("batchrun")
 
@@ -47,36 +45,6 @@ class Store(Protocol):
 
     def kept(self, id: str, request: str) -> dict[str, Any] | None:
         """The result line of an answer to this request that was paid for, and that only the sinks have not taken."""
-
-
-class Sampler(Protocol):
-    def sample(self) -> Load: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How this run is to be done. Times in seconds; `prewarm` is how many connections each backend opens beforehand."""
-
-    retry: RetryPolicy
-    period: float
-    drain_timeout: float
-    give_up: float
-    manner: Manner
-    prewarm: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What reaches the engine from outside, and whom it tells: once a period `on_period` gets the view, the load and
-    the loop's lag in milliseconds. `chance` is uniform in [0, 1), for the jitter of the backoff; `control` gives what
-    the operator asks of the run at this moment; `on_drain` hears how many are in flight when the run begins to stop."""
-
-    stop: StopSwitch
-    sampler: Sampler
-    on_period: Callable[[View, Load, float], None]
-    chance: Callable[[], float] = random.random
-    control: Callable[[], Control | None] = lambda: None
-    on_drain: Callable[[int], None] = lambda in_flight: None
 
 
 class Engine:
@@ -105,10 +73,10 @@ class Engine:
         self._draining = asyncio.Event()
         self._is_worked_off = False
         self._backing_off = 0
-        self._attempts = Attempts(terms.manner, Hands(self._start_delivery, self._rescue, self._waste))
-        self._load: Load | None = None
-        self._tokens_seen = 0
-        self._tok_s = 0.0
+        self._rescued: list[Outcome] = []  # of items that were cut off with an answer in hand
+        hands = Hands(self._start_delivery, self._rescued.append, self._waste, around.purse.pay)
+        self._attempts = Attempts(terms.manner, hands)
+        self._keeper = Keeper(terms, around, lanes, tally, self._attempts)
         self.accounts_cpu = 0.0  # CPU seconds charged to items that have ended; the rest of the process is overhead
 
     def __repr__(self) -> str:
@@ -123,13 +91,13 @@ class Engine:
             JournalError: the run cannot go on; what was finished before is safe.
         """
         async with asyncio.TaskGroup() as self._group:
-            keeper = self._group.create_task(self._keep_time())
+            keeper = self._group.create_task(self._keeper.keep_time(self.view))
             await self._work_off()
             keeper.cancel()
 
     def view(self) -> View:
         """How things stand."""
-        tally, now = self._tally, self._loop.time()
+        tally, now, load = self._tally, self._loop.time(), self._keeper.load
         return View(
             elapsed=now - tally.began,
             total=tally.total,
@@ -137,17 +105,19 @@ class Engine:
             pending=tally.total - sum(tally.finished.values()),
             in_flight=sum(lane.gate.in_flight for lane in self._lanes.values()),
             backing_off=self._backing_off,
+            with_sinks=self._attempts.with_sinks,
             retries=tally.retried.total(),
             retried=dict(tally.retried),
             wasted_tokens=tally.wasted_tokens,
             again=tally.again,
-            tok_s=self._tok_s,
+            tok_s=self._keeper.tok_s,
             eta_s=None if self._stop.is_on else tally.eta(now),
             gates={name: lane.view() for name, lane in self._lanes.items()},
-            cpu=None if self._load is None else self._load.cpu,
-            cpu_ewma=None if self._load is None else self._load.cpu_ewma,
+            cpu=None if load is None else load.cpu,
+            cpu_ewma=None if load is None else load.cpu_ewma,
             last_error=tally.last_error,
             stopping=self._stop.reason,
+            spent=self._around.purse.spent,
         )
 
     async def _work_off(self) -> None:
@@ -161,14 +131,18 @@ class Engine:
         except TimeoutError:
             log.info("stopped with items in flight; they stay pending")
         self._is_worked_off = True
+        for outcome in self._rescued:
+            self._group.create_task(self._commit(outcome))
 
     def _arm_stop(self, cutoff: asyncio.Timeout) -> None:
         def drain() -> None:
             self._draining.set()
+            self._attempts.hurry()
             for lane in self._lanes.values():
                 lane.gate.close()
             self._around.on_drain(sum(lane.gate.in_flight for lane in self._lanes.values()))
-            cut(self._terms.drain_timeout)
+            if not self._stop.is_patient:
+                cut(self._terms.drain_timeout)
 
         def cut(seconds: float) -> None:
             # A second signal may come while the first cut is still closing connections.
@@ -221,31 +195,43 @@ class Engine:
                 with slot:
                     ended = await self._attempts.make(item, lane, account)
                     # Before the slot is given back: else the next in line would run into the wall that was just hit.
-                    verdict = self._weigh(item, lane, ended.result)
+                    verdict = self._weigh(item, lane, ended.result, slot.since)
                 if await self._settle(item, ended, verdict):
                     return
-                slot = await lane.gate.admit(again=True)
+                is_refused = isinstance(ended.result, Failure) and ended.result.cause is Cause.RATE_LIMITED
+                slot = await lane.gate.admit(Turn.REFUSED if is_refused else Turn.RETRY)
         finally:
             self.accounts_cpu += account.read()
 
-    def _weigh(self, item: Item, lane: Lane, result: Message | Failure) -> Verdict | None:
+    def _weigh(self, item: Item, lane: Lane, result: Message | Failure, sent_at: float) -> Verdict | None:
         """What follows from a failed attempt, for everybody at once and for the item; None for an answer."""
         if isinstance(result, Message):
-            lane.strikes.answered()
+            if item.kept is None:
+                lane.answered(result)
+            else:  # nobody was asked, but the sinks are well
+                lane.strikes.answered()
             return None
-        item.note(result)
+        now = self._loop.time()
+        strikes = lane.failed(result, item.job.id, now)
+        item.note(result, is_free=lane.is_unreached(result))
         self._tally.retry(result)
-        if result.cause is Cause.LOCAL:
-            lane.shrink()
-        strikes = lane.strikes.note(result.cause, item.job.id)
+        self._around.purse.waste(item.job, result.partial_tokens)
         counts = (item.counted, item.failed_attempts, strikes)
-        verdict = judge(result, self._terms.retry, *counts, self._around.chance())
+        verdict = judge(result, self._policy(now), *counts, self._around.chance())
         log.info("item %r attempt %d: %s (%s) -> %s", item.job.id, item.attempts, result.cause, result.message, verdict)
         if verdict.hold > 0:
-            lane.gate.hold(verdict.hold)
+            lane.hold(verdict.hold, sent_at if result.cause is Cause.RATE_LIMITED else None, now)
         if verdict.action is Action.SHELVE:
             self._shelve(lane.name, item.job.model, result, verdict)
+        if verdict.stops_run:
+            self._stop.drain(f"{result.cause}: {result.message}", verdict.exit_code)
         return verdict
+
+    def _policy(self, now: float) -> RetryPolicy:
+        """No wait is worth it that ends after the run has to."""
+        retry = self._terms.retry
+        left = self._terms.curfew.left(self._around.wall_clock(), now - self._tally.began)
+        return retry if left >= retry.longest_wait else replace(retry, longest_wait=max(0.0, left))
 
     async def _settle(self, item: Item, ended: Ended, verdict: Verdict | None) -> bool:
         """Do to the item what follows; True when it needs no other attempt in this run."""
@@ -258,8 +244,6 @@ class Engine:
             return not await self._back_off(verdict.delay)
         if verdict.action is Action.FAIL:
             await self._finish(item.failed(result, measure, now, final=verdict.final, answer=ended.undelivered))
-        if verdict.stops_run:
-            self._stop.drain(f"{result.cause}: {result.message}", verdict.exit_code)
         return True
 
     async def _finish(self, outcome: Outcome) -> None:
@@ -273,11 +257,9 @@ class Engine:
     def _start_delivery(self, run: Coroutine[Any, Any, None]) -> None:
         self._items.create_task(run)
 
-    def _rescue(self, outcome: Outcome) -> None:
-        self._group.create_task(self._commit(outcome))
-
-    def _waste(self, tokens: int) -> None:
+    def _waste(self, job: Job, tokens: int) -> None:
         self._tally.wasted_tokens += tokens
+        self._around.purse.waste(job, tokens)
 
     def _kept(self, job: Job) -> Kept | None:
         fields = self._store.kept(job.id, job.request)
@@ -285,7 +267,10 @@ class Engine:
 
     async def _commit(self, outcome: Outcome) -> None:
         await self._store.commit(outcome)
-        self._tally.finish(outcome, self._loop.time())
+        tally = self._tally
+        tally.finish(outcome, self._loop.time())
+        if reason := self._terms.curfew.too_many_failed(tally.now[Status.FAILED], tally.finished_now):
+            self._stop.drain(reason, ExitCode.STOPPED_EARLY)
 
     async def _back_off(self, seconds: float) -> bool:
         """Wait; False when a drain began meanwhile: the item then stays pending."""
@@ -309,53 +294,3 @@ class Engine:
     def shelved(self) -> dict[tuple[str, str], str]:
         """By backend and model: what a provider said of a model that it does not know; its items stay pending."""
         return dict(self._shelved)
-
-    # -- the period ---------------------------------------------------------------------------------------------------
-
-    async def _keep_time(self) -> None:
-        while True:
-            left = self._tally.last_finish + self._terms.give_up - self._loop.time()
-            wait = self._terms.period if left <= 0 else min(self._terms.period, left)
-            due = self._loop.time() + wait
-            await asyncio.sleep(wait)
-            self._take_period(lag_ms=(self._loop.time() - due) * 1000)
-
-    def _take_period(self, lag_ms: float) -> None:
-        self._load = self._around.sampler.sample()
-        self._obey()
-        usages = {
-            name: lane.gate.take_usage()._replace(answering=self._attempts.answering(name))
-            for name, lane in self._lanes.items()
-        }
-        company = Company.of(usages.values(), lag_ms)
-        for name, lane in self._lanes.items():
-            lane.rule(self._load, usages[name], company)
-        self._count_tokens()
-        if all(lane.gate.is_paused for lane in self._lanes.values()):
-            self._tally.last_finish = self._loop.time()  # the operator's own doing is no reason to give up
-        if self._loop.time() - self._tally.last_finish >= self._terms.give_up:
-            self._give_up()
-        self._around.on_period(self.view(), self._load, lag_ms)
-
-    def _obey(self) -> None:
-        """Do what the operator asks by `tune`; a backend's own tuning goes on top of that for all."""
-        control = self._around.control()
-        if control is None:
-            return
-        if control.buffer is not None:
-            self._attempts.resize(control.buffer)
-        for name, lane in self._lanes.items():
-            lane.tune(control.gates.get(name, UNTUNED).over(control.gates.get(EVERY_GATE, UNTUNED)))
-
-    def _give_up(self) -> None:
-        worst = self._tally.retried.most_common(1)
-        cause = f"; most attempts failed with {worst[0][0]} ({self._tally.last_failure})" if worst else ""
-        seconds = self._terms.give_up
-        quiet = f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:g} s"
-        self._stop.drain(f"nothing has finished for {quiet}{cause}", ExitCode.STOPPED_EARLY)
-
-    def _count_tokens(self) -> None:
-        """Tokens of the period: what has ended, and the chunks of what is still coming (about a token each)."""
-        seen = self._tally.tokens + self._tally.wasted_tokens + self._attempts.chunks
-        self._tok_s = max(0, seen - self._tokens_seen) / self._terms.period
-        self._tokens_seen = seen

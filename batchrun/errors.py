@@ -39,7 +39,8 @@ MEANING: dict[ExitCode, str] = {
     ExitCode.CANNOT_CREATE: "the state directory cannot be created",
     ExitCode.IO_ERROR: "an I/O error while writing the state (disk full, failed fsync)",
     ExitCode.STOPPED_EARLY: (
-        "stopped early and resumable: lock held by another run, spend limit or quota, give-up, first signal (drained)"
+        "stopped early and resumable: lock held by another run, budget (--max-cost, --max-tokens-total), spend limit "
+        "or quota, give-up, first signal (drained)"
     ),
     ExitCode.NO_CREDENTIALS: "credentials are missing or were refused",
     ExitCode.BAD_CONFIG: "bad configuration, or an unknown model (its items stay pending)",

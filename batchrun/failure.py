@@ -40,8 +40,8 @@ class Failure:
     """How one attempt ended badly.
 
     `retry_after` is in seconds, as the provider asked, None where it said nothing. `partial_tokens` counts output
-    tokens that were received and thrown away (an estimate where the provider never told). `message` is
-    already stripped of credentials and cut to 2 KB.
+    tokens that were received and thrown away (an estimate where the provider never told), `partial_characters` what
+    they were in length. `message` is already stripped of credentials and cut to 2 KB.
     """
 
     cause: Cause
@@ -49,6 +49,7 @@ class Failure:
     status: int | None = None
     retry_after: float | None = None
     partial_tokens: int = 0
+    partial_characters: int = 0
     request_id: str | None = None
 
 

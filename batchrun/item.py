@@ -15,8 +15,9 @@ from batchrun.failure import Cause, Failure
 from batchrun.jobs.job import Job
 from batchrun.outcome import Measure, Outcome, Status
 from batchrun.retry import RULES
-from batchrun.stream.message import Message
+from batchrun.stream.message import USAGE_ESTIMATED, Message
 from batchrun.stream.stop_rule import STOP_RULE
+from batchrun.stream.turns import Turns
 
 STATUS_OF_STOP_REASON = {
     "max_tokens": Status.INCOMPLETE,
@@ -34,14 +35,17 @@ def timestamp(moment: datetime | None = None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An answer that an earlier run paid for and that only the sinks have not taken; `measure` is that run's."""
+    """An answer that an earlier run paid for and that only the sinks have not taken; `measure` and `cost_usd` are that
+    run's."""
 
     message: Message
     measure: Measure
+    cost_usd: float | None = None
 
 
 class Item:
-    """`began` is the event loop's time at admission, in seconds."""
+    """`began` is the event loop's time at admission, in seconds. `cost_usd` is what the answer cost, None while there
+    is none, or its price is not known. One that was paid for has that cost whatever becomes of it."""
 
     def __init__(self, job: Job, began: float, kept: Kept | None = None) -> None:
         self.job = job
@@ -50,6 +54,8 @@ class Item:
         self.wasted_tokens = 0
         self.retried: Counter[str] = Counter()
         self.kept = kept
+        self.cost_usd: float | None = None if kept is None else kept.cost_usd
+        self.turns = Turns()
         self._began = began
         self._started = timestamp()
 
@@ -64,10 +70,10 @@ class Item:
     def idle_retries(self) -> int:
         return self.retried[Cause.SILENT]
 
-    def note(self, failure: Failure) -> None:
-        """An attempt has failed."""
+    def note(self, failure: Failure, *, is_free: bool = False) -> None:
+        """An attempt has failed; `is_free`: it costs the item none of its attempts, whatever its cause."""
         self.retried[failure.cause.value] += 1  # a plain text: orjson takes no other for a key
-        self.counted += RULES[failure.cause].costs_attempt
+        self.counted += RULES[failure.cause].costs_attempt and not is_free
         self.wasted_tokens += failure.partial_tokens
 
     def answered(self, message: Message, measure: Measure, now: float) -> Outcome:
@@ -84,6 +90,7 @@ class Item:
             request=self.job.request,
             started=self._started,
             finished=timestamp(),
+            cost_usd=self.cost_usd,
             retried=dict(self.retried),
             saved_tokens=self._saved(message),
             metadata=self.job.metadata,
@@ -102,12 +109,13 @@ class Item:
             measure=measure,
             attempts=self.attempts,
             elapsed=now - self._began,
-            wasted_tokens=self.wasted_tokens,
+            wasted_tokens=self.wasted_tokens + (0 if answer else self.turns.said_tokens),
             backend=self.job.backend,
             request=self.job.request,
             started=self._started,
             finished=timestamp(),
             error=_error(failure),
+            cost_usd=self.cost_usd,
             retried=dict(self.retried),
             metadata=self.job.metadata,
             **({"model": self.job.model} | kept),
@@ -116,7 +124,9 @@ class Item:
     def _saved(self, message: Message) -> int:
         """Tokens that an early end saved, against the most that the request allowed."""
         most = self.job.max_tokens
-        if most is None or not message.stop_reason.startswith(STOP_RULE):
+        # Where the provider told the usage, the answer had come to its end: all of it was generated, nothing was saved.
+        is_early = message.stop_reason.startswith(STOP_RULE) and USAGE_ESTIMATED in message.flags
+        if most is None or not is_early:
             return 0
         return max(0, most - message.output_tokens)
 
@@ -134,7 +144,7 @@ def kept_in(fields: Mapping[str, Any]) -> Kept:
         flags=tuple(fields.get("flags", ())),
     )
     figures = ("wall", "cpu", "cores", "loop_cores", "tokens", "tok_s", "ttft", "chunks")
-    return Kept(message, Measure(**{name: fields[name] for name in figures}))
+    return Kept(message, Measure(**{name: fields[name] for name in figures}), fields.get("cost_usd"))
 
 
 def _parts_of(message: Message) -> dict[str, Any]:
@@ -144,4 +154,5 @@ def _parts_of(message: Message) -> dict[str, Any]:
 
 def _error(failure: Failure) -> dict[str, object]:
     error: dict[str, object] = {"cause": str(failure.cause), "message": failure.message, "status": failure.status}
-    return error | ({"request_id": failure.request_id} if failure.request_id else {})
+    more = {"request_id": failure.request_id, "partial_characters": failure.partial_characters}
+    return error | {name: value for name, value in more.items() if value}

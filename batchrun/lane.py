@@ -5,24 +5,31 @@ A lane is asked once a period and told what the operator wants; it starts nothin
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from batchrun.failure import Cause, Failure
 from batchrun.gate.adaptive import adaptive
 from batchrun.gate.law import Decision, GateBounds, Law, LimitedBy
 from batchrun.gate.load import Load
 from batchrun.gate.slots import Gate
+from batchrun.gate.traffic import Traffic
 from batchrun.gate.usage import Company, Usage, observe
 from batchrun.journal.control import Tuning
 from batchrun.providers.provider import Provider
+from batchrun.providers.quota import Quota, Unit
 from batchrun.retry import Strikes
 from batchrun.stream.clocks import ClockLimits
+from batchrun.stream.message import Message
 
 log = logging.getLogger("batchrun")
 
 UNTUNED = Tuning()
+CUT_PERIOD = 2.0  # seconds: what is refused within them is one event, and cuts the slots once
+OVERLOAD_CUT = 0.7  # of the slots in use stay
 
 
 class Lane:
@@ -35,11 +42,15 @@ class Lane:
         clocks: ClockLimits,
         gate: Gate,
         law: Law = adaptive,
+        traffic: Traffic | None = None,
     ) -> None:
         self.provider = provider
         self.clocks = clocks
         self.gate = gate
+        self.traffic = Traffic() if traffic is None else traffic
         self.strikes = Strikes()
+        self._cut_at = -CUT_PERIOD
+        provider.listen(self._told)
         self.bounds = bounds
         self._given = bounds
         self._law = law
@@ -61,7 +72,8 @@ class Lane:
     ) -> Lane:
         """A lane whose gate begins at the bounds' start, for the event loop whose clock `now` is."""
         first = min(max(bounds.start_slots, bounds.min_slots), bounds.max_slots)
-        return cls(provider, bounds, clocks, Gate(name, first, now), law)
+        traffic = Traffic()
+        return cls(provider, bounds, clocks, Gate(name, first, now, traffic), law, traffic)
 
     @property
     def name(self) -> str:
@@ -70,7 +82,8 @@ class Lane:
     def rule(self, load: Load, usage: Usage, company: Company) -> None:
         """Ask the law, and do what it says."""
         gate = self.gate
-        seen = observe(load, usage, company, is_held=gate.is_held)
+        is_held = gate.take_paced() or gate.is_held
+        seen = observe(load, usage, company, is_held=is_held)
         decision = self._law(gate.limit, seen, self.bounds, self._decision.memory)
         if decision.limit != gate.limit:
             log.info("gate %s: %d -> %d slots: %s", gate.name, gate.limit, decision.limit, decision.reason)
@@ -95,10 +108,63 @@ class Lane:
         log.info("gate %s: tuned to %s", self.name, tuning)
         return True
 
+    def answered(self, message: Message) -> None:
+        """The backend has answered an item."""
+        self.traffic.pace.spent(_tokens(message))
+        self.strikes.answered()
+        was_open = self.traffic.breaker.is_open
+        self.traffic.answered()
+        if was_open:
+            self._is_back()
+
+    def failed(self, failure: Failure, id: str, now: float) -> int:
+        """Take in a failed attempt: what it means for everybody. Gives how many of its cause there were in a row."""
+        was_open = self.traffic.breaker.is_open
+        if wait := self.traffic.failed(failure.cause, id):
+            log.warning("gate %s: the provider does not answer (%s); a probe in %.0f s", self.name, failure.cause, wait)
+            self.gate.hold(wait)
+        elif was_open and not self.traffic.breaker.is_open:
+            self._is_back()
+        match failure.cause:
+            case Cause.LOCAL:
+                self.shrink()
+            case Cause.RATE_LIMITED | Cause.OVERLOADED if now - self._cut_at >= CUT_PERIOD:
+                self._cut_at = now
+                # Of those that were in flight one was too many; an overloaded provider is to be spared more than that.
+                share = OVERLOAD_CUT if failure.cause is Cause.OVERLOADED else 1.0
+                self._cut(int(self.gate.in_flight * share) - (share == 1.0))
+        return self.strikes.note(failure.cause, id)
+
+    def is_unreached(self, failure: Failure) -> bool:
+        """Whether no item is to blame for this: the provider cannot be reached, and is being probed."""
+        return failure.cause is Cause.CONNECT and self.traffic.breaker.is_open
+
+    def hold(self, seconds: float, refused_at: float | None, now: float) -> None:
+        """Ask nobody for so long; `refused_at` is when a request was sent that a rate limit refused, None for other
+        reasons."""
+        if refused_at is not None:
+            self.traffic.pace.refused(refused_at, now, seconds)
+        self.gate.hold(seconds)
+
+    def _told(self, quotas: tuple[Quota, ...], sent_at: float) -> None:
+        self.traffic.told(quotas, sent_at, asyncio.get_running_loop().time())
+        if self.gate.is_paced:
+            self.gate.look_again()
+
+    def _is_back(self) -> None:
+        log.info("gate %s: the provider answers again", self.name)
+        self.gate.look_again()
+
+    def _cut(self, limit: int) -> None:
+        limit = max(self.bounds.min_slots, limit)
+        if limit < self.gate.limit:
+            log.info("gate %s: %d -> %d slots: the provider has enough", self.name, self.gate.limit, limit)
+            self.gate.resize(limit)
+
     def shrink(self) -> None:
         """This machine cannot bear so many at once (too many open files): one fewer than there are now, the one that
         failed among them."""
-        self.gate.resize(max(self.bounds.min_slots, self.gate.in_flight - 1))
+        self._cut(self.gate.in_flight - 1)
 
     def view(self) -> dict[str, Any]:
         """What telemetry and status tell of a gate."""
@@ -119,6 +185,21 @@ class Lane:
             return LimitedBy.STOPPING, "the run is stopping"
         if self.gate.is_paused:
             return LimitedBy.PAUSED, "paused by batchrun tune"
+        if self.traffic.breaker.is_open:
+            return LimitedBy.OUTAGE, f"the provider does not answer; next probe in {self.gate.held_seconds:.0f} s"
         if self.gate.is_held:
             return LimitedBy.RATE_LIMIT, f"the provider asks to wait {self.gate.held_seconds:.0f} s"
+        if self.gate.is_paced and self.traffic.pace.rate is not None:
+            return LimitedBy.RATE_LIMIT, f"paced at {self.traffic.pace.rate * 60:.0f} requests a minute, as learned"
+        if self.gate.is_paced:
+            return LimitedBy.RATE_LIMIT, "paced by what the provider says is left of its limits"
         return self._decision.limited_by, self._decision.reason
+
+
+def _tokens(message: Message) -> dict[Unit, float]:
+    """What an answer took of limits on tokens. What a cache gave counts towards none of them."""
+    told = message.usage.get("input_tokens"), message.usage.get("cache_creation_input_tokens")
+    # A gateway may send anything here.
+    given = float(sum(count for count in told if isinstance(count, int) and count > 0))
+    taken = float(message.output_tokens)
+    return {Unit.INPUT_TOKENS: given, Unit.OUTPUT_TOKENS: taken, Unit.TOKENS: given + taken}

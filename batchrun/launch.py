@@ -7,15 +7,25 @@ no credentials and costs no second for the SDK.
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
+import socket
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 
+from batchrun import __version__
 from batchrun.config import RunConfig
 from batchrun.ending import Ending, exit_code
-from batchrun.errors import BatchrunError, ChangedJobsError, ConfigError, JobFileUnreadable
+from batchrun.errors import (
+    BatchrunError,
+    ChangedJobsError,
+    ConfigError,
+    JobFileUnreadable,
+    JournalError,
+    NoRunError,
+)
 from batchrun.item import timestamp
 from batchrun.jobs.reader import JobFile, Reading, check_jobs
 from batchrun.jobs.spool import check_place, spool
@@ -23,11 +33,12 @@ from batchrun.journal.finished import FinishedIndex
 from batchrun.journal.kept import result_in
 from batchrun.journal.reader import read_header
 from batchrun.journal.record import Header
-from batchrun.journal.runs import read_runs
+from batchrun.journal.runs import RunEnd, RunStart, read_runs, record_end, record_start
 from batchrun.journal.state import StateDir
 from batchrun.journal.writer import Journal
 from batchrun.outcome import Status
-from batchrun.sorter import Changed, Sorter, Wishes, retry_before
+from batchrun.sinks.chain import build_sink
+from batchrun.sorter import Changed, Sorter, Wishes, retry_before, stopped_retry
 from batchrun.stop import StopSwitch, signals_to
 from batchrun.stream.stop_rule import BadStopWhen, parse_stop_when
 from batchrun.teller import Teller
@@ -39,7 +50,7 @@ def launch(config: RunConfig, teller: Teller) -> Ending:
     Raises:
         BatchrunError: before anything was sent, or because the state cannot be written any more.
     """
-    if config.jobs.is_dir():
+    if _is_directory(config.jobs):
         raise JobFileUnreadable(f"{config.jobs}: is a directory; name the job file in it")
     check_place(config.jobs, config.state)
     state = StateDir(config.state) if config.state is not None else StateDir.for_jobs(config.jobs)
@@ -57,16 +68,27 @@ def launch(config: RunConfig, teller: Teller) -> Ending:
         seen = {str(status): sorter.finished[status] for status in Status}
         code = exit_code(seen, config.accept, set())
         ending = Ending(state, code, jobs.total, seen, dict.fromkeys(seen, 0), tuple(sorter.changed), is_simulated)
+        start = _start(config, jobs, run, _size_of(state.results), simulated=is_simulated)
         if not jobs.pending_count:
+            if not config.selection.only:  # which tells nothing of the other items
+                _note_look(state, start, ending)
             return ending
+        sink = build_sink(config.sinks)  # what is wrong with it is told before anything has begun
         from batchrun.sending import Told, send  # noqa: PLC0415 - see above
 
-        return send(config, jobs, journal, Told(ending, run, teller, stop))
+        return send(config, jobs, journal, Told(ending, start, teller, stop, sink))
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # where we may not look, whoever reads the file says so
 
 
 def _open(config: RunConfig, state: StateDir, run: str, stack: ExitStack) -> tuple[Journal, JobFile, Sorter, list[str]]:
     """Check the job file before a state is made, but look into a state that is there under its lock."""
-    journal = _journal(config, state, run, "") if state.checkpoint.exists() else None
+    journal = _journal(config, state, run, "") if state.is_begun() else None
     if journal is not None:
         stack.callback(journal.close)
     jobs, sorter, notices = _check(config, state, FinishedIndex() if journal is None else journal.finished)
@@ -91,7 +113,8 @@ def _check(config: RunConfig, state: StateDir, index: FinishedIndex) -> tuple[Jo
     speeches = {name: backend.speech for name, backend in config.backends.items()}
     laid = spool(config.jobs, state, None if sys.stdin is None else sys.stdin.buffer)
     try:
-        is_pending, reading = sorter.is_pending, Reading(laid.shown, _fault_of_stop_when)
+        is_pending = sorter.is_pending
+        reading = Reading(laid.shown, _fault_of_stop_when, sorter.pending_among, index, state.checked)
         jobs = check_jobs(laid.path, config.flags, speeches, is_pending, config.selection, reading)
     except BatchrunError:
         laid.discard()
@@ -99,7 +122,8 @@ def _check(config: RunConfig, state: StateDir, index: FinishedIndex) -> tuple[Jo
     if sorter.changed and config.changed is Changed.FAIL:
         laid.discard()
         raise ChangedJobsError(_changed(sorter.changed, config))
-    return jobs, sorter, [*([laid.notice] if laid.notice else []), *_asked_again(sorter, config)]
+    told = [notice for notice in (laid.notice, jobs.prefills.notice()) if notice]
+    return jobs, sorter, [*told, *_asked_again(sorter, config)]
 
 
 def _asked_again(sorter: Sorter, config: RunConfig) -> list[str]:
@@ -132,6 +156,41 @@ def _fault_of_stop_when(asked: object) -> tuple[str, str] | None:
     except BadStopWhen as fault:
         return fault.what, fault.remedy
     return None
+
+
+def _start(config: RunConfig, jobs: JobFile, run: str, results_size: int, *, simulated: bool) -> RunStart:
+    return RunStart(
+        run=run,
+        started=timestamp(),
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        version=__version__,
+        jobs=str(config.jobs.absolute()),
+        jobs_sha256=jobs.sha256,
+        args=sys.argv[1:],
+        total=jobs.total,
+        pending=jobs.pending_count,
+        model=", ".join(sorted(jobs.models)),
+        simulated=simulated,
+        cwd=str(Path.cwd()),
+        retry=sorted(config.again),
+        results_size=results_size,
+    )
+
+
+def _note_look(state: StateDir, start: RunStart, ending: Ending) -> None:
+    """Leave a start and an end where the job file is not the one that the newest run had, or where nothing is left of
+    what a run that was stopped asked again: else the report would go on asking for a run that sees it. Not otherwise,
+    for cron may start us every five minutes, for years."""
+    # Nothing is lost with it: a disk that refuses is told by the next run that has something to write.
+    with suppress(JournalError, NoRunError):
+        runs = read_runs(state)
+        is_known = bool(runs) and runs[-1].start.jobs_sha256 == start.jobs_sha256
+        if is_known and not stopped_retry(runs, frozenset(start.retry)):
+            return
+        record_start(state, start)
+        counts = ending.now | {"changed": len(ending.changed)}
+        record_end(state, RunEnd(start.run, timestamp(), int(ending.exit_code), "nothing pending", counts, {}))
 
 
 def _mixed(state: StateDir, config: RunConfig) -> str:

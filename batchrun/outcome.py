@@ -72,3 +72,8 @@ class Outcome:
     content: list[dict[str, Any]] = field(default_factory=list)
     usage: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether there is an answer in spite of the failure: it is paid, no sink took it, the next run delivers it."""
+        return self.status is Status.FAILED and self.stop_reason is not None

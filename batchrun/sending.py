@@ -9,19 +9,18 @@ import contextlib
 import gc
 import logging
 import os
-import socket
-import sys
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from batchrun import __version__
 from batchrun.attempts import Manner
 from batchrun.config import RunConfig
+from batchrun.curfew import Curfew, next_occurrence
 from batchrun.ending import Ending, exit_code
-from batchrun.engine import Engine, Surroundings, Terms
+from batchrun.engine import Engine
 from batchrun.errors import BatchrunError, ConfigError, ExitCode, JournalError
 from batchrun.gate.laws import LAWS
 from batchrun.gate.load import Load, LoadSampler, raise_open_files
@@ -34,25 +33,40 @@ from batchrun.journal.snapshot import write_snapshot
 from batchrun.journal.writer import Journal
 from batchrun.lane import Lane
 from batchrun.outcome import Status
+from batchrun.prices.bill import Outlook
 from batchrun.providers.open import open_provider
 from batchrun.providers.provider import Provider
+from batchrun.purse import Limit, Limits, Purse, Tariff
+from batchrun.report.money import outlook_words
+from batchrun.report.plain import dollars
 from batchrun.simulator.process import start_simulator
-from batchrun.sinks.chain import build_sink
+from batchrun.sinks.sink import Sink
 from batchrun.stop import StopSwitch
 from batchrun.stream.stop_rule import parse_stop_when
 from batchrun.tally import Tally, View
 from batchrun.telemetry import TelemetryLog, snapshot
 from batchrun.teller import Teller
+from batchrun.terms import Surroundings, Terms
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is known before the first request: how things stood, the run's name, who listens, and what may stop it."""
+    """What is known before the first request: how things stood, how the run begins, who listens, what may stop it, and
+    who takes the answers."""
 
     before: Ending
-    run: str
+    start: RunStart
     teller: Teller
     stop: StopSwitch
+    sink: Sink | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who is asked in this run, by backend, and what each takes for it; `tariffs` None: nothing, it is simulated."""
+
+    providers: Mapping[str, Provider]
+    tariffs: Mapping[str, Tariff] | None
 
 
 def send(config: RunConfig, jobs: JobFile, journal: Journal, told: Told) -> Ending:
@@ -65,14 +79,14 @@ def send(config: RunConfig, jobs: JobFile, journal: Journal, told: Told) -> Endi
     with ExitStack() as stack:
         stack.enter_context(_logging(config.log))
         providers = _providers(config, jobs, stack)
-        start = _start(config, jobs, told.run, state.results.stat().st_size)
-        told.teller.begin(_about(config, jobs, told.before, providers))
+        tariffs, outlook = _prices(config, jobs, providers)
+        told.teller.begin(_about(config, jobs, told, providers, outlook))
         forget_control(state)
-        record_start(state, start)
+        record_start(state, told.start)
         warning = remember(state)
         if warning:
             told.teller.say(warning)
-        sending = _Sending(config, jobs, journal, providers, told, start)
+        sending = _Sending(config, jobs, journal, Asked(providers, tariffs), told)
         try:
             done = asyncio.run(sending.work())
         except BatchrunError as exc:
@@ -92,17 +106,16 @@ class _Sending:
         config: RunConfig,
         jobs: JobFile,
         journal: Journal,
-        providers: Mapping[str, Provider],
+        asked: Asked,
         told: Told,
-        start: RunStart,
     ) -> None:
         self._config = config
         self._jobs = jobs
         self._journal = journal
-        self._providers = providers
+        self._providers = asked.providers
         self._told = told
-        self._start = start
-        self._sink = build_sink(config.sinks)
+        self._sink = told.sink
+        self._purse = Purse(asked.tariffs, Limits(config.max_cost, config.max_tokens_total), self._stop_at)
         self._tally: Tally | None = None
         self.reason: str | None = None
 
@@ -111,12 +124,13 @@ class _Sending:
         retried = {} if self._tally is None else dict(self._tally.retried)
         wasted = 0 if self._tally is None else self._tally.wasted_tokens
         counts = now | {"changed": len(self._told.before.changed)}
-        return RunEnd(self._told.run, timestamp(), int(code), reason, counts, retried, wasted)
+        spent = self._purse.spent.told()
+        return RunEnd(self._told.start.run, timestamp(), int(code), reason, counts, retried, wasted, spent)
 
     async def work(self) -> Ending:
         before, loop = self._told.before, asyncio.get_running_loop()
         tally = self._tally = Tally(self._jobs.total, before.finished, self._jobs.pending_count, loop.time())
-        with TelemetryLog(before.state.telemetry, self._told.run) as telemetry:
+        with TelemetryLog(before.state.telemetry, self._told.start.run) as telemetry:
             # After the SDK's import a full collection stalls the loop for 130 ms; what is there now is there for good.
             gc.collect()
             gc.freeze()
@@ -143,7 +157,7 @@ class _Sending:
     def _end(self, engine: Engine, tally: Tally, cpu: float) -> Ending:
         stop, finished = self._told.stop, tally.finished
         codes, self.reason = stop.codes, stop.reason
-        if sum(finished.values()) == tally.total:
+        if sum(finished.values()) == tally.total and not tally.undelivered:
             # Everything came home in the drain: nothing is left that could be resumed.
             codes, self.reason = codes - {ExitCode.STOPPED_EARLY}, None
         for (backend, model), message in engine.shelved.items():
@@ -159,7 +173,10 @@ class _Sending:
             finished=finished,
             now={str(status): tally.now[status] for status in Status},
             reason=self.reason if stop.reason else None,
+            undelivered=tally.undelivered,
+            sink_error=tally.sink_error,
             overhead=max(0.0, 1 - engine.accounts_cpu / cpu) if cpu > 0 else None,
+            spent=self._purse.spent,
         )
 
     def _around(self, telemetry: TelemetryLog) -> Surroundings:
@@ -169,6 +186,7 @@ class _Sending:
             partial(self._take_period, telemetry),
             control=partial(read_control, self._told.before.state),
             on_drain=self._tell_drain,
+            purse=self._purse,
         )
 
     def _terms(self) -> Terms:
@@ -185,6 +203,7 @@ class _Sending:
                 config.buffer,
             ),
             prewarm=config.prewarm,
+            curfew=_curfew(config),
         )
 
     def _lanes(self) -> dict[str, Lane]:
@@ -198,9 +217,21 @@ class _Sending:
 
     def _tell_drain(self, in_flight: int) -> None:
         stop, seconds = self._told.stop, self._config.drain_timeout
-        if in_flight:
-            waits = f"waiting up to {seconds:g} s for what is in flight ({in_flight}); a second signal stops at once"
-            self._told.teller.say(f"stopping: {stop.reason}; {waits}")
+        if not in_flight:
+            return
+        waits = f"waiting up to {seconds:g} s for what is in flight ({in_flight}); a second signal stops at once"
+        if stop.is_patient:
+            waits = f"waiting for what is in flight ({in_flight}), for it is paid; a signal gives it {seconds:g} s"
+        self._told.teller.say(f"stopping: {stop.reason}; {waits}")
+
+    def _stop_at(self, limit: Limit) -> None:
+        """Begin nothing new. What is in flight will be billed: cut off, it would be paid again by the next run."""
+        purse, config = self._purse, self._config
+        if limit is Limit.COST:
+            reason = f"spent {dollars(purse.least_usd)}, and --max-cost is {dollars(config.max_cost or 0.0)}"
+        else:
+            reason = f"used {purse.spent.tokens:,} tokens, and --max-tokens-total is {config.max_tokens_total:,}"
+        self._told.stop.drain(reason, ExitCode.STOPPED_EARLY, is_patient=True)
 
     def _take_period(self, telemetry: TelemetryLog, view: View, load: Load, lag_ms: float) -> None:
         telemetry.append(view, load, lag_ms)
@@ -209,7 +240,7 @@ class _Sending:
 
     def _write_status(self, view: View, ended: dict[str, object] | None = None) -> None:
         """Replace the snapshot; a look-out for people, so what keeps it from being written is nobody's error."""
-        start = self._start
+        start = self._told.start
         facts = {"run": start.run, "jobs": start.jobs, "started": start.started, "model": start.model}
         write_snapshot(self._told.before.state, snapshot(view, facts, ended))
 
@@ -241,35 +272,43 @@ def _providers(config: RunConfig, jobs: JobFile, stack: ExitStack) -> dict[str, 
     return providers
 
 
-def _start(config: RunConfig, jobs: JobFile, run: str, results_size: int) -> RunStart:
-    return RunStart(
-        run=run,
-        started=timestamp(),
-        pid=os.getpid(),
-        host=socket.gethostname(),
-        version=__version__,
-        jobs=str(config.jobs.absolute()),
-        jobs_sha256=jobs.sha256,
-        args=sys.argv[1:],
-        total=jobs.total,
-        pending=jobs.pending_count,
-        model=_models(jobs),
-        simulated=config.simulate,
-        cwd=str(Path.cwd()),
-        retry=sorted(config.again),
-        results_size=results_size,
-    )
+def _prices(
+    config: RunConfig, jobs: JobFile, providers: Mapping[str, Provider]
+) -> tuple[Mapping[str, Tariff] | None, Outlook | None]:
+    """What is taken for an answer and what this run may come to; nothing where the embedded provider answers.
+
+    Raises:
+        ConfigError: there is a limit in US dollars, and a model without a known price.
+    """
+    if config.simulate:
+        return None, None
+    from batchrun.prices.tariff import open_tariffs, outlook, require_prices  # noqa: PLC0415 - it takes 0.15 s
+
+    tariffs = open_tariffs(config.prices, providers)
+    if config.max_cost is not None:
+        require_prices(jobs.volumes, tariffs)
+    return tariffs, outlook(jobs.volumes, tariffs)
 
 
-def _about(config: RunConfig, jobs: JobFile, ending: Ending, providers: Mapping[str, Provider]) -> str:
+def _about(
+    config: RunConfig, jobs: JobFile, told: Told, providers: Mapping[str, Provider], outlook: Outlook | None
+) -> str:
     real = ", ".join(f"{provider.base_url} ({provider.credential})" for provider in providers.values())
     asked = "the embedded provider" if config.simulate else real
     pending = f"{jobs.pending_count:,} of {jobs.total:,} items pending"
-    return f"{pending}; model {_models(jobs)}; asking {asked}; answers go to {ending.state.results}"
+    cost = "" if outlook is None else f"; {outlook_words(outlook)}"
+    goes = f"answers go to {told.before.state.results}{_takers(told.sink)}"
+    return f"{pending}; model {told.start.model}{cost}; asking {asked}; {goes}"
 
 
-def _models(jobs: JobFile) -> str:
-    return ", ".join(sorted(jobs.models))
+def _takers(sink: Sink | None) -> str:
+    return "" if sink is None else f" and to {sink.name}"
+
+
+def _curfew(config: RunConfig) -> Curfew:
+    clock = config.deadline
+    deadline = None if clock is None else next_occurrence(clock, datetime.now().astimezone())
+    return Curfew(deadline, config.max_time, config.max_failures)
 
 
 def _cpu_seconds() -> float:

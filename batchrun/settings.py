@@ -7,14 +7,17 @@ tell this table.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import time
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from batchrun.curfew import MaxFailures
 from batchrun.errors import ConfigError, UsageError
 from batchrun.gate.laws import LAWS
 from batchrun.outcome import Status
@@ -69,6 +72,16 @@ def read_percent(value: object) -> float:
     return number
 
 
+def read_dollars(value: object) -> float:
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise ValueError(f"{value!r} is no amount above 0; write US dollars, such as 5 or 0.50")
+    return number
+
+
 def read_text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{value!r} is no text")
@@ -114,6 +127,21 @@ def read_kinds(value: object) -> frozenset[Status]:
         return frozenset(allowed[str(word).strip()] for word in words)
     except KeyError:
         raise ValueError(f"{value!r} is not among {', '.join(allowed)}") from None
+
+
+def read_clock(value: object) -> time:
+    match = re.fullmatch(r"\s*(\d{1,2}):(\d{2})\s*", str(value))
+    if match is None or int(match[1]) > 23 or int(match[2]) > 59:
+        raise ValueError(f"{value!r} is no time of day; write HH:MM, such as 06:30")
+    return time(int(match[1]), int(match[2]))
+
+
+def read_failures(value: object) -> MaxFailures:
+    """A number of items, or a share of them."""
+    match = re.fullmatch(r"\s*(\d{1,3}(?:\.\d+)?)\s*%\s*", str(value))
+    if match is None:
+        return MaxFailures(count=read_whole(value))
+    return MaxFailures(share=read_percent(match[1]) / 100)
 
 
 def read_changed(value: object) -> Changed:
@@ -206,6 +234,11 @@ SETTINGS: dict[str, Setting] = {
     "retry": Setting("retry", read_retry, "none", "Ask those again: failed, refused, incomplete, all, or a cause."),
     "changed": Setting("run", read_changed, "keep", "Finished items that ask something else now: keep, ask or fail."),
     "drain_timeout": Setting("run", read_wait, "20s", "For items in flight, once stopping."),
+    "deadline": Setting("run", read_clock, "none", "Ask no more from this time of day on (HH:MM, local)."),
+    "max_time": Setting("run", read_duration, "none", "Ask no more once the run has lasted so long."),
+    "max_failures": Setting("run", read_failures, "none", "Ask no more once N items, or N% of them, have failed."),
+    "max_cost": Setting("run", read_dollars, "none", "Ask no more once this run has spent so many US dollars."),
+    "max_tokens_total": Setting("run", read_whole, "none", "Ask no more once it has used so many tokens, in and out."),
     "accept": Setting("run", read_kinds, "none", "Those of failed,refused,incomplete that are no reason for exit 1."),
     "quiet": Setting("run", read_yes, "no", "Say nothing when all goes well; for cron."),
     "json": Setting("run", read_yes, "no", "Print the end as one JSON object."),

@@ -12,11 +12,13 @@ from enum import StrEnum
 
 from batchrun.errors import ExitCode
 from batchrun.failure import Cause
-from batchrun.journal.finished import Finished, FinishedIndex, Standing
+from batchrun.journal.finished import FinishedIndex, Standing
 from batchrun.journal.runs import Run
 from batchrun.outcome import Status
 
 OVER = frozenset({ExitCode.OK, ExitCode.SOME_FAILED})  # a run that ended so has come to the end of its items
+# An enum's member costs a search in its class each time, and these are asked for a million times.
+_PENDING, _CHANGED = Standing.PENDING, Standing.CHANGED
 EVERYTHING = "all"
 # What `--retry` may name: how an item ended, or why it failed.
 RETRIABLE = frozenset(
@@ -63,38 +65,58 @@ class Sorter:
         return f"<Sorter {self.finished.total()} finished, {len(self.changed)} changed, {self.asked_again} again>"
 
     def is_pending(self, id: str, request: str) -> bool:
-        standing = self._index.verdict(id, request)
-        if standing is Standing.PENDING:
+        standing, status = self._index.look_up(id, request)
+        if standing is _PENDING or status is None:
             return True
-        entry = self._index.entry(id)
-        assert entry is not None
-        if self._wishes.retry and self._is_retried(id, entry):
+        if self._wishes.retry and self._is_retried(id):
             self.asked_again += 1
             return True
-        if standing is Standing.CHANGED:
+        if standing is _CHANGED:
             if self._wishes.changed is Changed.ASK:
                 self.asked_again += 1
                 return True
             self.changed.append(id)
-        self.finished[str(entry.status)] += 1
+        self.finished[status] += 1
         return False
 
-    def _is_retried(self, id: str, entry: Finished) -> bool:
-        retry = self._wishes.retry
-        if entry.result[0] >= self._wishes.retry_before:
+    def pending_among(self, ids: Sequence[str], requests: Sequence[str]) -> list[int]:
+        """The places of those that are pending: the same for many at once, most of them answered."""
+        if self._wishes.retry:
+            return [place for place, id in enumerate(ids) if self.is_pending(id, requests[place])]
+        places = self._index.not_done(ids, requests)
+        self.finished[Status.DONE] += len(ids) - len(places)
+        return [place for place in places if self.is_pending(ids[place], requests[place])]
+
+    def _is_retried(self, id: str) -> bool:
+        retry, entry = self._wishes.retry, self._index.entry(id)
+        if entry is None or entry.result[0] >= self._wishes.retry_before:
             return False
         if EVERYTHING in retry or entry.status in retry:
             return True
         return bool(self._causes) and entry.status is Status.FAILED and self._cause_at(id, entry.result) in self._causes
 
 
+def stopped_retry(runs: Sequence[Run], retry: frozenset[str]) -> Sequence[Run]:
+    """The runs that asked for this again and were all stopped before they were through, newest first. Empty where the
+    last of them was through: who asks for the same after it asks for all of it."""
+    stopped: list[Run] = []
+    for run in reversed(runs):
+        is_same = bool(retry) and frozenset(run.start.retry) == retry
+        # A start that found nothing pending asked nobody: it is the end of its own wish and stands between no others.
+        if not is_same and not run.start.pending:
+            continue
+        if not is_same or _is_over(run):
+            break
+        stopped.append(run)
+    return stopped
+
+
 def retry_before(runs: Sequence[Run], retry: frozenset[str], size: int) -> int:
     """How far into results.jsonl (bytes, of `size`) a retry reaches: to its end, unless it goes on with one that was
-    stopped, whose own answers are not asked again. Who asks for the same after a run that ended asks for all of it."""
-    before = size
-    for run in reversed(runs):
-        is_over = run.end is not None and run.end.exit_code in OVER
-        if is_over or not retry or frozenset(run.start.retry) != retry:
-            break
-        before = run.start.results_size
-    return before
+    stopped, whose own answers are not asked again."""
+    stopped = stopped_retry(runs, retry)
+    return stopped[-1].start.results_size if stopped else size
+
+
+def _is_over(run: Run) -> bool:
+    return run.end is not None and run.end.exit_code in OVER

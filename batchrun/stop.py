@@ -35,13 +35,15 @@ class Stopped(BatchrunError):
 class StopSwitch:
     """First request: no new items, those in flight are waited for. A second signal: now. Both leave the run resumable.
 
-    `on_drain` and `on_halt` are called once each, by the request that causes them; it may be a signal handler.
+    `on_drain` and `on_halt` are called by the request that causes them, which may be a signal handler: once each, but
+    `on_drain` again where a request without patience follows a patient one.
     """
 
     def __init__(self) -> None:
         self.reason: str | None = None
         self.codes: set[ExitCode] = set()
         self.halt_code: ExitCode | None = None
+        self.is_patient = False
         self.on_drain: Callable[[], object] = _nothing
         self.on_halt: Callable[[], object] = _nothing
         self._is_signalled = False
@@ -62,12 +64,17 @@ class StopSwitch:
         """Nothing is in flight any more; what is left is to be told, and no signal may cut that short."""
         self._phase = Phase.ENDING
 
-    def drain(self, reason: str, code: ExitCode) -> None:
-        """Stop gently. The first reason is the one that is told; every code counts."""
+    def drain(self, reason: str, code: ExitCode, *, is_patient: bool = False) -> None:
+        """Stop gently. The first reason is the one that is told; every code counts.
+
+        `is_patient`: nobody waits for the end, so what is in flight, and paid for, may take its time.
+        """
         self.codes.add(code)
-        if self.reason is None:
-            self.reason = reason
-            self.on_drain()
+        if self.reason is not None and (is_patient or not self.is_patient):
+            return
+        self.reason = self.reason or reason
+        self.is_patient = is_patient
+        self.on_drain()
 
     def halt(self, code: ExitCode) -> None:
         """Stop at once."""

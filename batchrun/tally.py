@@ -12,6 +12,7 @@ from typing import Any
 
 from batchrun.failure import Failure
 from batchrun.outcome import Outcome, Status
+from batchrun.spent import Spent
 
 RATE_WINDOW = 300.0  # seconds of finished items behind the ETA: long enough to smooth, short enough to follow
 
@@ -19,7 +20,7 @@ RATE_WINDOW = 300.0  # seconds of finished items behind the ETA: long enough to 
 @dataclass(frozen=True, slots=True)
 class View:
     """One look at a run. `gates` maps a backend to slots, in_flight, waiting, limited_by and reason; `eta_s` is None
-    while nothing can be said."""
+    while nothing can be said. Of those in flight `with_sinks` have their answer and wait for the sinks to take it."""
 
     elapsed: float
     total: int
@@ -27,6 +28,7 @@ class View:
     pending: int
     in_flight: int
     backing_off: int
+    with_sinks: int
     retries: int
     retried: dict[str, int]
     wasted_tokens: int
@@ -38,6 +40,7 @@ class View:
     cpu_ewma: float | None
     last_error: dict[str, Any] | None
     stopping: str | None
+    spent: Spent = field(default_factory=Spent)
 
 
 @dataclass(slots=True)
@@ -54,6 +57,8 @@ class Tally:
     tokens: int = 0
     wasted_tokens: int = 0
     again: int = 0  # finished now, as failed, but asked again by the next run
+    undelivered: int = 0  # those of them whose answer is kept, for the next run to deliver
+    sink_error: str = ""  # why the last of those was not taken
     last_failure: str = ""
     last_error: dict[str, Any] | None = None
     last_finish: float = 0.0
@@ -75,6 +80,9 @@ class Tally:
     def finish(self, outcome: Outcome, when: float) -> None:
         self.now[outcome.status] += 1
         self.again += not outcome.final
+        if outcome.is_kept:
+            self.undelivered += 1
+            self.sink_error = str((outcome.error or {}).get("message"))
         self.tokens += outcome.measure.tokens
         self.last_finish = when
         self._recent.append(when)

@@ -56,7 +56,8 @@ class TelemetryLog:
 
 
 def telemetry_line(run: str, view: View, load: Load, lag_ms: float) -> dict[str, Any]:
-    """One period; `done` and `failed` are of the whole job file, `retries` of the run so far, `tok_s` of the period."""
+    """One period; `done` and `failed` are of the whole job file, `retries` and `spent` of the run so far, `tok_s` of
+    the period."""
     return {
         "t": timestamp(),
         "run": run,
@@ -73,6 +74,8 @@ def telemetry_line(run: str, view: View, load: Load, lag_ms: float) -> dict[str,
         "retries": view.retries,
         "retried": view.retried,
         "wasted_tokens": view.wasted_tokens,
+        "spent": view.spent.told(),
+        "with_sinks": view.with_sinks,
         "gates": view.gates,
     }
 
@@ -80,6 +83,7 @@ def telemetry_line(run: str, view: View, load: Load, lag_ms: float) -> dict[str,
 def snapshot(view: View, facts: dict[str, Any], ended: dict[str, Any] | None = None) -> dict[str, Any]:
     """What status.json holds. `facts` are those that stay the same all along the run; `ended` gives exit_code and
     reason."""
+    spent = view.spent.told()
     return {
         "schema": SNAPSHOT_SCHEMA,
         **facts,
@@ -89,6 +93,7 @@ def snapshot(view: View, facts: dict[str, Any], ended: dict[str, Any] | None = N
         "pending": view.pending,
         "in_flight": view.in_flight,
         "backing_off": view.backing_off,
+        "with_sinks": view.with_sinks,
         "again": view.again,
         "retries": view.retries,
         "gates": view.gates,
@@ -96,7 +101,8 @@ def snapshot(view: View, facts: dict[str, Any], ended: dict[str, Any] | None = N
         "cpu_ewma": view.cpu_ewma,
         "tok_s": round(view.tok_s, 1),
         "eta_s": None if view.eta_s is None else round(view.eta_s),
-        "cost_usd": None,
+        "cost_usd": spent["usd"],
+        "spent": spent,
         "last_error": view.last_error,
         "ended": ended is not None,
         **(ended or {"exit_code": None, "reason": view.stopping}),

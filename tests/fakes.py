@@ -6,16 +6,17 @@ They wait on the loop's clock only, so that a night passes in no time in `run_vi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from batchrun.attempts import Manner
-from batchrun.engine import Engine, Surroundings, Terms
+from batchrun.engine import Engine
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.gate.law import GateBounds
 from batchrun.gate.load import Load
@@ -24,18 +25,22 @@ from batchrun.jobs.reader import JobFile, check_jobs
 from batchrun.journal.control import Control
 from batchrun.lane import Lane
 from batchrun.outcome import Outcome
-from batchrun.providers.provider import ConnectionWatch, Request, Wire
+from batchrun.providers.provider import ConnectionWatch, HearsQuotas, Provider, Request, Wire
+from batchrun.purse import Purse
 from batchrun.retry import RetryPolicy
+from batchrun.spent import Charge
 from batchrun.stop import StopSwitch
 from batchrun.stream.clocks import ClockLimits
 from batchrun.tally import Tally, View
+from batchrun.terms import Surroundings, Terms
 
-Step = float | Failure | BaseException
+Step = float | tuple[str, ...] | Failure | BaseException
 Script = Callable[[str, int], Sequence[Step]]  # prompt, how many times it was asked before -> what happens
 
 
 class ScriptedReply:
-    """Waits for the numbers of its script, breaks at its failures; at the end of it answers with the prompt."""
+    """Waits for the numbers of its script, says its texts (those of one step in one read), breaks at its failures; at
+    the end of it answers with the prompt."""
 
     def __init__(self, prompt: str, steps: Sequence[Step]) -> None:
         self._prompt = prompt
@@ -54,10 +59,12 @@ class ScriptedReply:
                 raise AttemptFailed(step)
             if isinstance(step, BaseException):
                 raise step
+            if isinstance(step, tuple):
+                yield b"".join(_piece(text) for text in step)
+                continue
             await asyncio.sleep(step)
             yield _sse({"type": "ping"})
-        delta = {"type": "text_delta", "text": f"answer to {self._prompt}"}
-        yield _sse({"type": "content_block_delta", "index": 0, "delta": delta})
+        yield _piece(f"answer to {self._prompt}")
         yield _sse({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 4}})
         yield _sse({"type": "message_stop"})
 
@@ -76,6 +83,7 @@ class ScriptedProvider:
         self.open_now = 0
         self.most_open = 0
         self.warmed = 0
+        self.dropped = 0
         self.closing_seconds = 0.0
 
     @asynccontextmanager
@@ -98,6 +106,12 @@ class ScriptedProvider:
 
     async def warm(self, connect_timeout: float) -> None:
         self.warmed += 1
+
+    def listen(self, heard: HearsQuotas) -> None:
+        self.heard = heard
+
+    async def drop(self) -> None:
+        self.dropped += 1
 
     def kept(self, text: str) -> str:
         return text
@@ -147,6 +161,20 @@ class ToldLoad:
         return Load(self.cpu, self.cpu, 5.0, 50.0, None, None, self._samples)
 
 
+class TariffOfADollar:
+    """Takes a dollar for each token of output of one model, and has no price for another."""
+
+    def __init__(self, model: str = "claude-haiku-5-5") -> None:
+        self._model = model
+
+    def charge(self, answered: str, asked: str, usage: Mapping[str, Any]) -> Charge | None:
+        tokens = usage.get("output_tokens")
+        return Charge(float(tokens)) if self._model in (answered, asked) and tokens is not None else None
+
+    def output(self, model: str, tokens: int) -> float | None:
+        return float(tokens) if model == self._model else None
+
+
 def failing(cause: Cause, status: int | None = None, retry_after: float | None = None) -> Failure:
     return Failure(cause, f"scripted {cause}", status=status, retry_after=retry_after)
 
@@ -175,7 +203,12 @@ class Stage:
         self.load = ToldLoad()
         self.stop = StopSwitch()
         self.views: list[View] = []
+        self.clocks = ClockLimits()
         self.control: Control | None = None
+        self.wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC) + self.slept
+        self.purse = Purse()
+        self.slept = timedelta()
+        self.answering: Provider = self.provider
         self._bounds = bounds
         self._terms = replace(TERMS, **terms)
         self.engine: Engine | None = None
@@ -190,10 +223,15 @@ class Stage:
             lambda view, load, lag: self.views.append(view),
             lambda: 0.5,
             lambda: self.control,
+            wall_clock=self._read_wall_clock,
+            purse=self.purse,
         )
-        lanes = {"claude": Lane.open("claude", self.provider, self._bounds, ClockLimits(), now)}
+        lanes = {name: Lane.open(name, self.answering, self._bounds, self.clocks, now) for name in self.jobs.pending}
         self.engine = Engine(self._terms, self.jobs, self.store, lanes, tally, around)
         return self.engine
+
+    def _read_wall_clock(self) -> datetime:
+        return self.wall_clock()
 
     async def run(self) -> dict[str, Outcome]:
         """The outcomes by id, each of which came once."""
@@ -201,6 +239,10 @@ class Stage:
         ids = [outcome.id for outcome in self.store.outcomes]
         assert len(ids) == len(set(ids))
         return {outcome.id: outcome for outcome in self.store.outcomes}
+
+
+def _piece(text: str) -> bytes:
+    return _sse({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}})
 
 
 def _sse(event: dict[str, Any]) -> bytes:

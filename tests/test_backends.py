@@ -37,6 +37,7 @@ key_env = "LOCAL_KEY"
 key_file = "/keys/local"
 model = "llama"
 max_tokens = 100
+limit_field = "max_completion_tokens"
 headers = { X-Team = "night" }
 betas = ["one", "two"]
 insecure_http = true
@@ -70,12 +71,13 @@ def test_a_backend_is_all_that_its_table_says(site: Site) -> None:
         GateBounds(target_cpu=50.0, min_slots=2, max_slots=3),
         ClockLimits(connect=1.0, first_byte=2.0, idle=3.0, stall=4.0, total=300.0),
         max_tokens=100,
+        limit_field="max_completion_tokens",
     )
 
 
 def test_claude_is_always_known(site: Site) -> None:
     """With its defaults, whether others are or not; a table of its own changes it."""
-    plain = Backend(BackendConfig(), GateBounds(), ClockLimits())
+    plain = Backend(BackendConfig(claudes_key=True), GateBounds(), ClockLimits())
     assert site.resolve().backends == {"claude": plain}
     assert with_tables(site, f"[backends.local]\n{LOCAL}\n").resolve().backends["claude"] == plain
     config = with_tables(site, "[backends.claude]\nmax_slots = 3\n").resolve()
@@ -108,6 +110,14 @@ BAD = {
     "a variable that is a number": ("key_env = 5", "key_env: no name of a variable"),
     "betas in one text": ('betas = "one"', "betas: 'one' is no list of names"),
     "a beta that is a number": ("betas = [5]", "betas: [5] is no list of names"),
+    "a bound of no name": (
+        'limit_field = "most"',
+        "limit_field: 'most' is not among max_tokens, max_completion_tokens",
+    ),
+    "a bound that has one name": (
+        'limit_field = "max_tokens"',
+        "limit_field: the Messages API knows max_tokens alone; leave it out, or set kind to openai",
+    ),
     "no slots": ("max_slots = 0", "max_slots: 0 is no whole number above 0"),
     "a misspelt setting": ("max_slot = 5", "max_slot: no setting is called so; did you mean max_slots?"),
     "a setting like the flag": ("base-url = 5", "base-url: no setting is called so; did you mean base_url?"),
@@ -241,6 +251,65 @@ def test_a_general_model_is_the_chosen_backends(site: Site) -> None:
     text = f'[run]\nmodel = "llama"\nbackend = "local"\n[backends.local]\n{LOCAL}\n'
     backends = with_tables(site, text).resolve().backends
     assert (backends["local"].provider.model, backends["claude"].provider.model) == ("llama", None)
+
+
+# -- what the bound on an answer is called -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("base_url", "own", "name"),
+    [
+        ("https://api.openai.com/v1", "", "max_completion_tokens"),
+        ("https://API.OpenAI.com:443/v1", "", "max_completion_tokens"),
+        ("https://eu.api.openai.com/v1", "", "max_completion_tokens"),
+        ("https://api.openai.com/v1", 'limit_field = "max_tokens"', "max_tokens"),
+        ("http://127.0.0.1:11434/v1", "", "max_tokens"),
+        ("https://api.openai.com.evil.example/v1", "", "max_tokens"),
+        ("https://gateway.example/v1", 'limit_field = "max_completion_tokens"', "max_completion_tokens"),
+    ],
+)
+def test_openai_itself_knows_the_bound_by_its_new_name(site: Site, base_url: str, own: str, name: str) -> None:
+    """Its reasoning models refuse max_tokens, while other servers may know nothing else; a table can say so."""
+    with_tables(site, f'[backends.odd]\nkind = "openai"\nbase_url = "{base_url}"\n{own}\n')
+    config = site.resolve()
+    assert config.backends["odd"].speech.limit_field == name
+    assert config.backends["claude"].speech.limit_field == "max_tokens"
+
+
+# -- who may be asked with Claude's key --------------------------------------------------------------------------------
+
+GATEWAY = "https://gateway.example"
+
+
+@pytest.mark.parametrize(
+    ("table", "may"),
+    [
+        ("", True),
+        ('[backends.claude]\nbase_url = "https://api.anthropic.com/"', True),
+        ('[backends.claude]\nbase_url = "http://127.0.0.1:11434"', True),
+        (f'[backends.claude]\nbase_url = "{GATEWAY}"', False),
+        ('[backends.claude]\nbase_url = "https://api.anthropic.com.evil.example"', False),
+        ('[backends.claude]\nbase_url = "https://127.0.0.1.evil.example"', False),
+        (f'[run]\nbase_url = "{GATEWAY}"', False),
+        (f"[backends.claude]\n{LOCAL}", False),
+    ],
+)
+def test_a_settings_file_sends_claudes_key_to_claude_alone(site: Site, table: str, may: bool) -> None:
+    """A file that came with the jobs must not carry it elsewhere; whom it names instead needs a key_env."""
+    assert with_tables(site, table).resolve().backends["claude"].provider.claudes_key is may
+
+
+def test_a_flag_or_a_variable_may_send_claudes_key_elsewhere(site: Site) -> None:
+    """That is the user's own word, even where a file says something else; of the backend that it is meant for."""
+    with_tables(site, f'[run]\nbase_url = "https://other.example"\n[backends.own]\nbase_url = "{GATEWAY}"\n')
+    backends = site.resolve(base_url=GATEWAY).backends
+    assert (backends["claude"].provider.base_url, backends["claude"].provider.claudes_key) == (GATEWAY, True)
+    assert not backends["own"].provider.claudes_key
+    backends = site.resolve(base_url=GATEWAY, backend="own").backends
+    assert not backends["own"].provider.claudes_key
+    assert not backends["claude"].provider.claudes_key
+    site.environment["BATCHRUN_BASE_URL"] = GATEWAY
+    assert site.resolve().backends["claude"].provider.claudes_key
 
 
 # -- the least and the most --------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import FrozenInstanceError
+from datetime import time
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ import pytest
 from batchrun.backends import Backend
 from batchrun.cli.run import run
 from batchrun.config import RunConfig, resolve, state_of
+from batchrun.curfew import MaxFailures
 from batchrun.errors import ConfigError, ExitCode, UsageError
 from batchrun.jobs.job import DEFAULT_MAX_TOKENS, DEFAULT_MODEL
 from batchrun.jobs.reader import Selection
@@ -38,7 +40,7 @@ class Sample(NamedTuple):
     needs: Mapping[str, Any] = MappingProxyType({})
 
 
-def _seconds(seen: Callable[[RunConfig], Any], default: float) -> Sample:
+def _seconds(seen: Callable[[RunConfig], Any], default: float | None) -> Sample:
     return Sample(seen, default, ("7", 7.0), ("8m", 480.0), ("250ms", 0.25))
 
 
@@ -97,6 +99,17 @@ SAMPLES: dict[str, Sample] = {
     "buffer": _number(lambda c: c.buffer, 16),
     "each_parallel": _number(lambda c: c.sinks.parallel, None),
     "sink_timeout": _seconds(lambda c: c.sinks.time_limit, 600.0),
+    "deadline": Sample(
+        lambda c: c.deadline, None, ('"06:30"', time(6, 30)), ("7:00", time(7)), ("23:59", time(23, 59))
+    ),
+    "max_time": _seconds(lambda c: c.max_time, None),
+    "max_failures": Sample(
+        lambda c: c.max_failures,
+        None,
+        ("5", MaxFailures(count=5)),
+        ("2.5%", MaxFailures(share=0.025)),
+        ("10 %", MaxFailures(share=0.1)),
+    ),
     "retry": Sample(
         lambda c: c.again,
         frozenset(),
@@ -138,6 +151,8 @@ SAMPLES: dict[str, Sample] = {
     "max_attempts": _number(lambda c: c.retry.max_attempts, 8),
     "give_up": _seconds(lambda c: c.give_up, 3600.0),
     "drain_timeout": _seconds(lambda c: c.drain_timeout, 20.0),
+    "max_cost": Sample(lambda c: c.max_cost, None, ("2.5", 2.5), ("0.07", 0.07), ("5", 5.0)),
+    "max_tokens_total": _number(lambda c: c.max_tokens_total, None),
 }
 
 
@@ -211,6 +226,30 @@ def test_a_config_is_one_frozen_value(site: Site) -> None:
     assert set(config.backends) == {"claude"}
     with pytest.raises(FrozenInstanceError):
         config.period = 1.0  # type: ignore[misc]
+
+
+def test_a_rule_of_the_file_is_a_default_and_no_part_of_the_request(site: Site) -> None:
+    """Changing it makes no finished item another request; a flag or a variable does."""
+    site.beside.write_text("[run]\nstop_when = {max_chars = 5}\n")
+    of_file = site.resolve()
+    assert (of_file.stop_when, of_file.flags.stop_when) == ({"max_chars": 5}, None)
+    flagged = site.resolve(stop_when='{"max_chars": 9}')
+    assert flagged.stop_when == flagged.flags.stop_when == {"max_chars": 9}
+    site.environment["BATCHRUN_STOP_WHEN"] = '{"max_chars": 7}'
+    assert site.resolve().flags.stop_when == {"max_chars": 7}
+
+
+def test_a_rule_for_answers_that_come_in_one_piece_is_refused(site: Site) -> None:
+    """Nothing could be saved by it; of a file it may be a default for other runs."""
+    with pytest.raises(UsageError, match=r"--stop-when: .* in one piece cannot be stopped"):
+        site.resolve(stop_when='{"max_chars": 9}', stream=False)
+    site.beside.write_text("[run]\nstop_when = {max_chars = 5}\n")
+    assert site.resolve(stream=False).stop_when == {"max_chars": 5}
+
+
+def test_functions_are_looked_for_beside_the_job_file(site: Site) -> None:
+    """Wherever cron stands."""
+    assert site.resolve(sink=["publish:save"]).sinks.directory == site.jobs.parent
 
 
 # -- where the state lies, for those who look --------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from batchrun.errors import ConfigError
+from batchrun.prices.bill import Rates
 from tests.site import Site
 
 
@@ -57,7 +58,7 @@ def test_a_user_without_a_home_has_no_settings_there(site: Site, monkeypatch: py
     [
         ("[gates]\nmax_slots = 5", r"no section is called \[gates\]; did you mean \[gate\]\?"),
         ("[backend.local]\nkind = 'openai'", r"no section is called \[backend\]; did you mean \[backends.NAME\]\?"),
-        ("[qqq]\nmax_slots = 5", r"no section is called \[qqq\]; use backends, clocks, gate, retry, run"),
+        ("[qqq]\nmax_slots = 5", r"no section is called \[qqq\]; use backends, clocks, gate, prices, retry, run"),
         ("target_cpu = 60", r"target_cpu stands outside any section; put it under \[gate\]"),
         ("target-cpu = 60", r"target-cpu stands outside any section; put target_cpu under \[gate\]"),
         ("zzz = 60", "zzz stands outside any section, and no setting is called so"),
@@ -76,6 +77,37 @@ def test_what_nobody_knows_in_the_file_is_told(site: Site, text: str, told: str)
     """Misspelt, in another section or in none, or written like the flag: it would silently do nothing."""
     site.beside.write_text(text)
     with pytest.raises(ConfigError, match=rf"/site/batchrun\.toml: {told}"):
+        site.resolve()
+
+
+def test_prices_of_the_users_own_are_read_by_model(site: Site) -> None:
+    """A table a model; the run gets them as they stand, and cannot change them."""
+    site.beside.write_text('[prices.mini]\ninput = 1\noutput = 2.5\n[prices."llama3.2"]\ninput = 0\noutput = 0\n')
+    prices = site.resolve().prices
+    assert dict(prices) == {"mini": Rates(1.0, 2.5), "llama3.2": Rates(0.0, 0.0)}
+    with pytest.raises(TypeError):
+        prices["mini"] = Rates(0.0, 0.0)  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[prices.mini]\ninput = 1", r'\[prices\."mini"\] output is missing; write both input and output'),
+        ("[prices.mini]\ninput = 1\noutput = 'cheap'", "output = 'cheap' is no price; write US dollars per million"),
+        ("[prices.mini]\ninput = 1\noutputs = 1", "'outputs' is no price; known: input, output, cache_read"),
+        (
+            "[prices.llama3.2]\ninput = 1\noutput = 1",
+            r'\[prices\.llama3\.2\]: a name with a dot needs quotes; write \[prices\."llama3\.2"\]',
+        ),
+        ("[prices]\nmini = 1", r"\[prices\] holds tables only; write \[prices\.MODEL\]"),
+        ("prices = 1", r"\[prices\] holds tables only; write \[prices\.MODEL\]"),
+        ("[price.mini]\ninput = 1", r"no section is called \[price\]; did you mean \[prices\.MODEL\]\?"),
+    ],
+)
+def test_a_price_that_cannot_be_is_told_with_its_place(site: Site, text: str, told: str) -> None:
+    """File, table, and what to write."""
+    site.beside.write_text(text)
+    with pytest.raises(ConfigError, match=rf"/site/batchrun\.toml: .*{told}"):
         site.resolve()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import orjson
@@ -92,6 +93,25 @@ def test_a_failure_without_a_request_id_has_none() -> None:
     assert outcome.error == {"cause": "connect", "message": "refused", "status": None}
 
 
+def test_what_was_paid_stands_in_the_outcome_whatever_it_is() -> None:
+    """An answer that nobody could take was paid for like any other; without an answer nobody knows."""
+    item = Item(JOB, 0.0)
+    assert item.failed(Failure(Cause.BROKEN, ""), MEASURE, 1.0, final=False).cost_usd is None
+    item.cost_usd = 0.25
+    assert item.answered(message(), MEASURE, 1.0).cost_usd == 0.25
+    assert item.failed(Failure(Cause.BUG, ""), MEASURE, 1.0, final=False).cost_usd == 0.25
+
+
+def test_what_came_of_a_broken_answer_is_told_and_never_given_as_one() -> None:
+    """Its length, and its tokens among the wasted ones; parts of an answer that had paused count as wasted too."""
+    item, broken = Item(JOB, 0.0), Failure(Cause.BROKEN, "reset", partial_tokens=3, partial_characters=11)
+    item.note(broken)
+    item.turns.take(replace(message("pause_turn"), output_tokens=4))
+    outcome = item.failed(broken, MEASURE, 1.0, final=False)
+    assert outcome.error == {"cause": "broken", "message": "reset", "status": None, "partial_characters": 11}
+    assert (outcome.text, outcome.content, outcome.wasted_tokens) == ("", [], 7)
+
+
 def test_failed_attempts_are_counted_by_cause() -> None:
     """All of them for the backoff, those that cost an attempt for the limit, the silent ones for the idle clock."""
     item = Item(JOB, 0.0)
@@ -116,6 +136,38 @@ def test_an_outcome_is_not_changed_by_what_comes_after() -> None:
     outcome = item.answered(message(), MEASURE, 1.0)
     item.note(Failure(Cause.BROKEN, ""))
     assert outcome.retried == {}
+
+
+STOPPED = replace(message("stop_rule:max_chars"), flags=("usage_estimated",), output_tokens=4)
+
+
+@pytest.mark.parametrize(
+    ("answer", "body", "saved"),
+    [
+        (STOPPED, {"max_tokens": 9}, 5),
+        (STOPPED, {"max_completion_tokens": 100}, 96),
+        (STOPPED, {"max_tokens": 3}, 0),
+        (STOPPED, {}, 0),
+        (replace(STOPPED, flags=()), {"max_tokens": 9}, 0),
+        (message(), {"max_tokens": 900}, 0),
+        (replace(message(), flags=("usage_estimated",)), {"max_tokens": 900}, 0),
+    ],
+)
+def test_what_an_early_end_saved_is_counted_against_the_most(answer: Message, body: dict[str, int], saved: int) -> None:
+    """Where the request sets no bound, or the answer had come to its end by itself, nothing was saved."""
+    job = replace(JOB, body={"model": "m"} | body)
+    outcome = Item(job, 0.0).answered(answer, MEASURE, 1.0)
+    assert (outcome.status, outcome.saved_tokens) == (Status.DONE, saved)
+
+
+def test_an_answer_that_no_sink_took_goes_into_the_failure() -> None:
+    """Whole, so that nobody has to ask for it again."""
+    failure = Failure(Cause.SINK, "no disk")
+    outcome = Item(JOB, 0.0).failed(failure, MEASURE, 1.0, final=False, answer=message())
+    assert (outcome.status, outcome.final, outcome.is_kept) == (Status.FAILED, False, True)
+    assert (outcome.text, outcome.stop_reason, outcome.usage) == ("Ja.", "end_turn", {"output_tokens": 12})
+    assert (outcome.flags, outcome.model, outcome.measure) == (("odd",), "claude-haiku-5-5-20261001", MEASURE)
+    assert outcome.error == {"cause": "sink", "message": "no disk", "status": None}
 
 
 def test_times_are_utc_and_sort_as_texts() -> None:

@@ -4,6 +4,7 @@ the table as it is."""
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from batchrun.backends import TABLE
 from batchrun.config import resolve
 from batchrun.errors import ConfigError, ExitCode, UsageError
+from batchrun.prices.bill import RATE_TABLE, Rates
 from batchrun.settings import SETTINGS, Given, flag_of, nearest, parse_duration, read_given, read_whole, variable_of
 from tests.cli.program import batchrun
 from tests.house.tree import ROOT
@@ -73,6 +75,10 @@ BAD: dict[str, tuple[str, str, str]] = {
     "more than all": ("gate", "target_cpu = 101", "101 is no number above 0 and up to 100"),
     "per cent that is no number": ("gate", "target_cpu = nan", "nan is no number above 0 and up to 100"),
     "per cent in words": ("gate", 'target_cpu = "half"', "'half' is no number above 0 and up to 100"),
+    "an amount of none": ("run", "max_cost = 0", "0 is no amount above 0; write US dollars, such as 5 or 0.50"),
+    "an amount in words": ("run", 'max_cost = "5 USD"', "'5 USD' is no amount above 0"),
+    "an amount without end": ("run", "max_cost = inf", "inf is no amount above 0"),
+    "an amount that is true": ("run", "max_cost = true", "True is no amount above 0"),
     "an id that is a number": ("run", "only = [5]", "5 is no text"),
     "a switch in words": ("run", 'quiet = "perhaps"', "'perhaps' is neither true nor false"),
     "a switch that is a number": ("run", "quiet = 2", "2 is neither true nor false"),
@@ -82,6 +88,10 @@ BAD: dict[str, tuple[str, str, str]] = {
     "an end that nothing brings about": ("run", "stop_when = {min_tokens = 5}", "no rule that could stop anything"),
     "an end that nobody knows": ("run", "stop_when = {pattern = 'x'}", "unknown field 'pattern'"),
     "a sink that is a number": ("run", "sink = [5]", "5 is no text"),
+    "a time of day that is none": ("run", 'deadline = "24:00"', "'24:00' is no time of day; write HH:MM"),
+    "a time of day as a number": ("run", "deadline = 6", "6 is no time of day"),
+    "a share of failures that is none": ("run", 'max_failures = "0%"', "'0' is no number above 0"),
+    "failures in words": ("run", 'max_failures = "some"', "'some' is no whole number above 0"),
     "a retry that nobody knows": ("retry", 'retry = "refusd"', "'refusd' is nothing to retry; did you mean refused?"),
     "a change that nobody knows": ("run", 'changed = "drop"', "'drop' is not among keep, ask, fail"),
     "a model that is a number": ("run", "model = 5", "5 is no text"),
@@ -147,7 +157,20 @@ def told_to_backends() -> str:
     return "\n".join(["| name | default | meaning |", "|---|---|---|", *rows, ""])
 
 
-@pytest.mark.parametrize("table", [told_to_all(), told_to_backends()], ids=["settings", "backends"])
+def told_of_prices() -> str:
+    """The table of what stands in [prices.MODEL]."""
+    rows = [f"| `{name}` | {default} | {meaning} |" for name, (default, meaning) in RATE_TABLE.items()]
+    return "\n".join(["| name | default | meaning |", "|---|---|---|", *rows, ""])
+
+
+def test_the_table_of_prices_tells_what_is_read() -> None:
+    """A row for each part of a price, in their order."""
+    assert list(RATE_TABLE) == [part.name for part in fields(Rates)]
+
+
+@pytest.mark.parametrize(
+    "table", [told_to_all(), told_to_backends(), told_of_prices()], ids=["settings", "backends", "prices"]
+)
 def test_the_docs_tell_the_table_as_it_is(table: str) -> None:
     """docs/settings.md holds it word by word; what is printed here is what belongs there."""
     page = ROOT.joinpath("docs", "settings.md").read_text(encoding="utf-8")

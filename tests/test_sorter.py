@@ -90,10 +90,15 @@ def test_every_cause_can_be_retried() -> None:
     assert "done" not in RETRIABLE
 
 
-def run_that(ended: ExitCode | None, size: int, *retry: str) -> Run:
+def run_that(ended: ExitCode | None, size: int, *retry: str, pending: int = 1) -> Run:
     """A run that began when results.jsonl had this size; None: it was killed."""
-    start = RunStart("r", "s", 1, "h", "v", "j", "d", [], 1, 1, "m", False, "", list(retry), size)
+    start = RunStart("r", "s", 1, "h", "v", "j", "d", [], 1, pending, "m", False, "", list(retry), size)
     return Run(start, None if ended is None else RunEnd("r", "e", int(ended), "why"))
+
+
+def look(*retry: str) -> Run:
+    """A start that found nothing pending."""
+    return run_that(ExitCode.OK, 300, *retry, pending=0)
 
 
 STOPPED, OK = ExitCode.STOPPED_EARLY, ExitCode.OK
@@ -109,8 +114,20 @@ STOPPED, OK = ExitCode.STOPPED_EARLY, ExitCode.OK
         ([run_that(STOPPED, 100, "all"), run_that(ExitCode.SOME_FAILED, 200, "all")], 900),
         ([run_that(STOPPED, 100, "failed")], 900),
         ([run_that(STOPPED, 100, "all"), run_that(STOPPED, 200)], 900),
+        ([run_that(STOPPED, 100, "all"), look(), look("failed")], 100),
+        ([run_that(STOPPED, 100, "all"), look("all")], 900),
     ],
-    ids=["first", "done", "stopped", "killed and stopped", "over", "another wish", "something between"],
+    ids=[
+        "first",
+        "done",
+        "stopped",
+        "killed and stopped",
+        "over",
+        "another wish",
+        "something between",
+        "a look between",
+        "nothing left of it",
+    ],
 )
 def test_a_retry_goes_on_where_it_was_stopped(runs: list[Run], before: int) -> None:
     """Whoever asks for the same again after it was through means all of it."""

@@ -99,6 +99,21 @@ def test_a_signal_during_a_drain_of_our_own_is_still_the_first() -> None:
     assert plug.switch.halt_code is ExitCode.TERMINATED
 
 
+def test_a_patient_drain_loses_its_patience_once() -> None:
+    """A budget is used up, and nobody waits; then somebody does, and what is in flight is given its drain time."""
+    plug = Plug()
+    plug.switch.drain("spent", ExitCode.STOPPED_EARLY, is_patient=True)
+    plug.switch.drain("spent again", ExitCode.STOPPED_EARLY, is_patient=True)
+    assert (plug.told, plug.switch.is_patient) == (["drain"], True)
+    plug.switch.signal(signal.SIGTERM)
+    assert (plug.told, plug.switch.is_patient, plug.switch.reason) == (["drain", "drain"], False, "spent")
+    plug.switch.drain("quota", ExitCode.STOPPED_EARLY)
+    plug.switch.drain("spent", ExitCode.STOPPED_EARLY, is_patient=True)
+    assert (plug.told, plug.switch.is_patient) == (["drain", "drain"], False)
+    plug.switch.signal(signal.SIGTERM)
+    assert plug.told == ["drain", "drain", "halt"]
+
+
 def test_the_first_reason_is_told_and_every_code_counts() -> None:
     """A refused key after a spend limit: the run says the limit and exits with what weighs more."""
     plug = Plug()

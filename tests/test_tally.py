@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -148,3 +150,15 @@ def test_a_night_of_finished_items_is_not_kept() -> None:
         run.finish(outcome(), 1000.0 + number)
     kept = run._recent  # noqa: SLF001 - a bound on memory shows nowhere else
     assert len(kept) <= RATE_WINDOW + 1
+
+
+def test_answers_that_are_kept_for_the_next_run_are_counted_apart() -> None:
+    """With why the last of them was not taken."""
+    run = tally()
+    lost = outcome(Status.FAILED, error={"cause": "silent", "message": "not a byte"})
+    kept = replace(
+        outcome(Status.FAILED, error={"cause": "sink", "message": "no disk"}), stop_reason="end_turn", final=False
+    )
+    for each in (kept, lost, outcome()):
+        run.finish(each, 1001.0)
+    assert (run.undelivered, run.sink_error, run.again) == (1, "no disk", 1)

@@ -12,6 +12,7 @@ import pytest
 
 from batchrun.errors import ExitCode, JournalError
 from batchrun.gate.load import Load
+from batchrun.spent import Spent
 from batchrun.tally import View
 from batchrun.telemetry import TelemetryLog, snapshot, telemetry_line
 
@@ -23,6 +24,7 @@ VIEW = View(
     pending=54,
     in_flight=5,
     backing_off=1,
+    with_sinks=2,
     retries=7,
     retried={"broken": 7},
     wasted_tokens=90,
@@ -34,7 +36,18 @@ VIEW = View(
     cpu_ewma=31.0,
     last_error={"id": "a", "cause": "silent", "message": "not a byte for 60 s"},
     stopping=None,
+    spent=Spent(0.123456789, 40, 3, None, 90, 0.0, 5000, ("llama3.2",)),
 )
+SPENT = {
+    "usd": 0.12345679,
+    "items_priced": 40,
+    "items_unpriced": 3,
+    "wasted_usd_estimate": None,
+    "wasted_tokens_unpriced": 90,
+    "saved_by_cache_usd": 0.0,
+    "tokens": 5000,
+    "unknown_models": ("llama3.2",),
+}
 LOAD = Load(cpu=33.333, cpu_ewma=31.07, proc_cpu=12.34, rss_mb=61.26, cpu_mhz=2400.4, temp_c=None, samples=3)
 FACTS = {"run": "run-1", "jobs": "/somewhere/jobs.jsonl", "started": "2026-11-21T03:00:00.000Z", "model": "m"}
 
@@ -67,6 +80,8 @@ def test_a_line_has_the_fields_of_the_contract() -> None:
         "retries": 7,
         "retried": {"broken": 7},
         "wasted_tokens": 90,
+        "spent": SPENT,
+        "with_sinks": 2,
         "gates": GATES,
     }
 
@@ -126,10 +141,12 @@ def test_a_snapshot_tells_facts_counts_and_gates() -> None:
     assert FACTS.items() <= told.items()
     assert VIEW.finished.items() <= told.items()
     assert (told["total"], told["pending"], told["in_flight"], told["backing_off"]) == (100, 54, 5, 1)
+    assert told["with_sinks"] == 2
     assert (told["tok_s"], told["eta_s"], told["retries"], told["gates"]) == (123.5, 62, 7, GATES)
     assert told["last_error"] == VIEW.last_error
+    assert (told["cost_usd"], told["spent"]) == (0.12345679, SPENT)
     assert (told["ended"], told["exit_code"], told["reason"]) == (False, None, None)
-    assert orjson.loads(orjson.dumps(told)) == told
+    assert orjson.loads(orjson.dumps(told)) == told | {"spent": SPENT | {"unknown_models": ["llama3.2"]}}
 
 
 def test_a_snapshot_of_a_run_that_drains_says_why() -> None:

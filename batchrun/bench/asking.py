@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
-from batchrun.bench.budget import Budget
+from batchrun.bench.budget import Budget, reckon
 from batchrun.bench.endpoint import Endpoint
 from batchrun.bench.sample import Sample
 from batchrun.failure import AttemptFailed, Failure
 from batchrun.providers.anthropic import AnthropicProvider
 from batchrun.providers.openai_chat import OpenAIChatProvider
-from batchrun.providers.provider import BackendConfig, ConnectionWatch, Provider, Reply, Request
+from batchrun.providers.provider import ConnectionWatch, HearsQuotas, Provider, Reply, Request
+from batchrun.purse import billed_tokens
 from batchrun.stream.attempt import attempt
 from batchrun.stream.clocks import ClockLimits
+from batchrun.stream.message import Message
 from batchrun.stream.meter import Account, Meter
 
 T = TypeVar("T")
@@ -25,7 +26,6 @@ T = TypeVar("T")
 LIMITS = ClockLimits(first_byte=30.0, idle=15.0, stall=30.0, total=60.0)
 # Set aside for the input of a request that is about to be sent; the prompts of the benches have a few dozen tokens.
 INPUT_TOKENS = 100
-_BILLED = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
 
 class Observed:
@@ -55,8 +55,14 @@ class Observed:
             self.first_byte = self.age
             yield reply
 
+    def listen(self, heard: HearsQuotas) -> None:
+        self._provider.listen(heard)
+
     async def warm(self, connect_timeout: float) -> None:
         await self._provider.warm(connect_timeout)
+
+    async def drop(self) -> None:
+        await self._provider.drop()
 
     def kept(self, text: str) -> str:
         return self._provider.kept(text)
@@ -85,14 +91,15 @@ class Asker:
         """Raises ConfigError or CredentialsError where the endpoint cannot be asked. With 0 slots no connection is kept
         for use again."""
         self.provider = provider_for(endpoint, slots)
-        self.budget = Budget(endpoint.budget_usd, endpoint.usd_per_mtok)
+        self.rates = endpoint.rates
+        self.budget = Budget(endpoint.budget_usd)
 
     def __repr__(self) -> str:
         return f"<Asker {self.provider!r} {self.budget!r}>"
 
     async def ask(self, body: dict[str, Any], *, stream: bool) -> Sample | None:
         """None where the budget does not allow the request any more."""
-        dearest = dearest_tokens(body)
+        dearest = self.dearest(body)
         if not self.budget.set_aside(dearest):
             return None
         observed = Observed(self.provider)
@@ -102,12 +109,21 @@ class Asker:
         except AttemptFailed as failed:
             self.budget.book(dearest, billed_after(failed.failure, dearest))
             return _sample(observed, stream, None, 0, str(failed.failure.cause))
-        self.budget.book(dearest, billed(message.usage) or dearest)
+        self.budget.book(dearest, self._billed(message) or dearest)
         ttft = meter.measure(message.output_tokens).ttft
         return _sample(observed, stream, ttft, message.output_tokens, None)
 
+    def dearest(self, body: dict[str, Any]) -> float:
+        """The most that a request can cost, in US dollars."""
+        return reckon(self.rates, INPUT_TOKENS, int(body.get("max_tokens") or body["max_completion_tokens"]))
+
     async def close(self) -> None:
         await self.provider.close()
+
+    def _billed(self, message: Message) -> float:
+        """What an answer cost by its usage; 0 where it tells none."""
+        tokens = billed_tokens(message.usage)
+        return reckon(self.rates, max(0, tokens - message.output_tokens), message.output_tokens) if tokens else 0.0
 
 
 def _sample(observed: Observed, streamed: bool, ttft: float | None, tokens: int, cause: str | None) -> Sample:
@@ -115,16 +131,13 @@ def _sample(observed: Observed, streamed: bool, ttft: float | None, tokens: int,
 
 
 def provider_for(endpoint: Endpoint, slots: int) -> Provider:
-    """Raises ConfigError or CredentialsError where the endpoint cannot be asked."""
-    backend = BackendConfig(
-        name="bench",
-        base_url=endpoint.base_url,
-        key_file=None if endpoint.key_file is None else Path(endpoint.key_file),
-        simulated=endpoint.is_embedded,
-        kind=endpoint.kind,
-        key_env=endpoint.key_env,
-    )
-    return OpenAIChatProvider(backend, slots) if endpoint.kind == "openai" else AnthropicProvider(backend, slots)
+    """As a run opens it, but with the SDK imported beforehand, for that second would be in the figures.
+
+    Raises:
+        ConfigError, CredentialsError: the endpoint cannot be asked.
+    """
+    opened = OpenAIChatProvider if endpoint.backend.kind == "openai" else AnthropicProvider
+    return opened(endpoint.backend, slots)
 
 
 def body_of(endpoint: Endpoint, number: int, tokens: int | None, max_tokens: int) -> dict[str, Any]:
@@ -133,22 +146,13 @@ def body_of(endpoint: Endpoint, number: int, tokens: int | None, max_tokens: int
     directive = f"[[tokens={tokens}]] " if endpoint.is_embedded and tokens is not None else ""
     words = "a few plain sentences" if tokens is None else f"about {max(1, tokens * 3 // 4)} plain words"
     prompt = f"{directive}Write {words} on what the number {number} has been used for."
-    return {"model": endpoint.model, "max_tokens": max_tokens, "messages": [{"role": "user", "content": prompt}]}
+    messages = [{"role": "user", "content": prompt}]
+    return {"model": endpoint.model, endpoint.limit_field: max_tokens, "messages": messages}
 
 
-def dearest_tokens(body: dict[str, Any]) -> int:
-    """The most that a request can come to."""
-    return int(body["max_tokens"]) + INPUT_TOKENS
-
-
-def billed(usage: dict[str, Any]) -> int:
-    """Tokens of all kinds in the usage of an answer; 0 where it tells none."""
-    return sum(count for name in _BILLED if isinstance(count := usage.get(name), int))
-
-
-def billed_after(failure: Failure, dearest: int) -> int:
+def billed_after(failure: Failure, dearest: float) -> float:
     """What a failed attempt may have cost: nothing where the provider refused it, else nobody knows, so the most."""
-    return 0 if failure.status is not None and failure.status >= 400 else dearest
+    return 0.0 if failure.status is not None and failure.status >= 400 else dearest
 
 
 async def together(requests: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

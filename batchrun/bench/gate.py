@@ -40,7 +40,7 @@ class GatePlan:
     tokens: int = 60
     tokens_a_second: float = 20.0
     alone: int = 2
-    most_seconds: float = 40.0
+    most_seconds: float = 36.0
     tries_all: bool = False
 
     @property

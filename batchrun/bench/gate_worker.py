@@ -12,9 +12,8 @@ from dataclasses import asdict
 from typing import Any
 
 from batchrun.bench.asking import LIMITS, Observed, body_of, provider_for
-from batchrun.bench.endpoint import Endpoint
+from batchrun.bench.endpoint import EMBEDDED, Endpoint
 from batchrun.bench.gate import GatePlan, Policy
-from batchrun.bench.reading import read_stream
 from batchrun.bench.sample import Sample
 from batchrun.bench.worker import Figures, be_worker
 from batchrun.failure import AttemptFailed
@@ -25,6 +24,8 @@ from batchrun.gate.memory import START, Memory
 from batchrun.gate.slots import Gate, Slot
 from batchrun.gate.usage import Company, observe
 from batchrun.providers.provider import Request
+from batchrun.stream.attempt import Listeners, attempt
+from batchrun.stream.meter import Account, Meter
 from batchrun.stream.pipe import Pipe, PipeAborted
 
 BLOCK = bytes(256 * 1024)  # hashing so much takes under a millisecond, during which the interpreter's lock is free
@@ -53,7 +54,7 @@ class _Trial:
         self._items = plan.items if policy.items is None else policy.items
         self._now = asyncio.get_running_loop().time
         self._gate = Gate(policy.name, policy.slots, self._now)
-        self._answering = 0
+        self._meters: set[Meter] = set()  # of the attempts that are under way
         self._provider = provider_for(endpoint, self._bounds.max_slots)
         # A thread for each item in flight: a consumer never waits for another one's thread, only for the CPU.
         self._threads = ThreadPoolExecutor(self._bounds.max_slots)
@@ -97,7 +98,8 @@ class _Trial:
             load, lag_ms = sampler.sample(), (self._now() - due) * 1000
             own = 0.0 if load.signals is None else load.signals.own
             self._periods.append({"t": self._now() - began, "cpu": load.cpu, "own": own, "slots": float(gate.limit)})
-            usage = gate.take_usage()._replace(answering=self._answering)
+            answering = sum(meter.chunks > 0 for meter in self._meters)
+            usage = gate.take_usage()._replace(answering=answering)
             seen = observe(load, usage, Company.of([usage], lag_ms), is_held=gate.is_held)
             decision = self._law(gate.limit, seen, self._bounds, memory)
             gate.resize(decision.limit)
@@ -121,19 +123,13 @@ class _Trial:
         self._samples.append(sample)
 
     async def _read(self, observed: Observed, body: dict[str, Any], pipe: Pipe) -> int:
-        is_answering = False
-
-        async def put(text: str, _: int) -> bool:
-            nonlocal is_answering
-            self._answering += not is_answering
-            is_answering = True
-            await pipe.put(text)
-            return False
-
+        meter = Meter(Account())
+        self._meters.add(meter)
         try:
-            return (await read_stream(observed, Request(body), LIMITS, put)).pieces
+            await attempt(observed, Request(body), LIMITS, meter, Listeners(pipe))
         finally:
-            self._answering -= is_answering
+            self._meters.discard(meter)
+        return meter.chunks
 
     async def _consume(self, pipe: Pipe) -> None:
         seconds = self._plan.cores_an_item / self._plan.tokens_a_second
@@ -144,7 +140,7 @@ class _Trial:
 
 
 async def measure(order: Mapping[str, Any]) -> Figures:
-    endpoint = Endpoint(base_url=order["base_url"])
+    endpoint = EMBEDDED.at(order["base_url"])
     return await _Trial(endpoint, GatePlan(**order["plan"]), Policy(**order["policy"])).run()
 
 

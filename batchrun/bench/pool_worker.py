@@ -75,7 +75,7 @@ class _Client:
         """Connections that were made, and CPU seconds of this process."""
         if not self._endpoint.is_embedded:
             return await self._ask_all(asker)
-        with SimulatorStats(str(self._endpoint.base_url)) as stats:
+        with SimulatorStats(self._endpoint.base_url) as stats:
             before = stats.read()["connections_total"]
             _, cpu = await self._ask_all(asker)
             return stats.read()["connections_total"] - before, cpu

@@ -32,7 +32,9 @@ class StopPlan:
 
 @dataclass(frozen=True, slots=True)
 class StopSample:
-    """One request, whole or stopped; `cause` as in `failure.py`, else what `StoppedAnswer` tells."""
+    """One request, whole or stopped; `cause` as in `failure.py`. `rule` None: the answer ended by itself, and `tokens`
+    are the provider's number. A stopped one never learns its number: `tokens` is None, `characters` is about what was
+    received, `stopped_at` where in it the rule held."""
 
     total: float
     connections: int
@@ -41,7 +43,6 @@ class StopSample:
     tokens: int | None = None
     characters: int = 0
     stopped_at: int | None = None
-    other_events: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,8 @@ class StopFigures:
 
     `tokens` are output tokens an item that were received. Those of a stopped item are reckoned from its characters, as
     `characters_a_token` of the whole answers has it, for its provider never tells them: `is_estimated`. `at_rule` is
-    how many there were where the rule held. `sent` is how many the embedded provider had sent when it noticed the end,
-    None elsewhere.
+    how many there were where the rule held. `events_sent` is how many events an item the embedded provider had sent
+    when it noticed the end (one a token, and a few round them), None elsewhere.
     """
 
     kind: str
@@ -62,7 +63,7 @@ class StopFigures:
     is_estimated: bool
     tokens: float | None
     at_rule: float | None
-    sent: float | None
+    events_sent: float | None
     total: float | None
     cpu_a_request: float | None
 
@@ -122,10 +123,8 @@ def _figures(
 ) -> StopFigures:
     good = [sample for sample in samples if sample.cause is None]
     stopped_at = [sample.stopped_at for sample in good if sample.stopped_at is not None]
-    sent_events = told["events_sent"]
-    sent = None
-    if sent_events is not None and good and len(good) == len(samples):
-        sent = (sent_events - sum(sample.other_events for sample in good)) / len(good)
+    # Those of failed requests are among them, and cannot be told apart.
+    can_tell = bool(good) and len(good) == len(samples)
     return StopFigures(
         kind=kind,
         items=len(samples),
@@ -135,7 +134,7 @@ def _figures(
         is_estimated=any(sample.rule is not None for sample in good),
         tokens=mean_of(_received(good, characters_a_token)),
         at_rule=ratio(mean_of(stopped_at), characters_a_token),
-        sent=sent,
+        events_sent=ratio(told["events_sent"], len(good)) if can_tell else None,
         total=mean_of(sample.total for sample in good),
         cpu_a_request=ratio(told["cpu_seconds"], len(samples)),
     )

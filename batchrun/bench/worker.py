@@ -1,6 +1,7 @@
 """A measured client in a process of its own: started with an order, pinned to a core, heard once at its end.
 
-Both ends of that conversation are here, JSON in argv and JSON on stdout. What is measured is not known here.
+Both ends of that conversation are here, JSON on stdin and JSON on stdout: everybody on the machine can read argv, and a
+backend's headers are not for everybody. What is measured is not known here.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ def run_worker(module: str, order: Mapping[str, Any], seconds: float, core: int 
     Raises:
         BatchrunError: it did not end well; where it was the user's fault, as the class that says so.
     """
-    words = [sys.executable, "-P", "-m", f"batchrun.bench.{module}", json.dumps({"core": core, "order": dict(order)})]
+    words = [sys.executable, "-P", "-m", f"batchrun.bench.{module}"]
+    said = json.dumps({"core": core, "order": dict(order)}, default=str).encode()  # a path is told as a text
     try:
-        done = subprocess.run(words, capture_output=True, timeout=seconds + START_SECONDS, check=False)
+        done = subprocess.run(words, input=said, capture_output=True, timeout=seconds + START_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         message = f"{module} measured for more than {seconds:.0f} s; ask for less, or try again on a calmer machine"
         raise BatchrunError(message) from None
@@ -52,7 +54,7 @@ def be_worker(
     Args:
         freezes_imports: as a run does: after the SDK's import a full collection stalls the loop for 130 ms.
     """
-    told = json.loads(sys.argv[1])
+    told = json.load(sys.stdin)
     pin(0, told["core"])
     if freezes_imports:
         gc.collect()

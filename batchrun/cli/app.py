@@ -14,6 +14,7 @@ from batchrun.cli.export import export
 from batchrun.cli.report import report
 from batchrun.cli.run import run
 from batchrun.cli.show import show
+from batchrun.cli.simulate import EPILOG as SIMULATED_FAULTS
 from batchrun.cli.simulate import simulate
 from batchrun.cli.status import status
 from batchrun.cli.tune import tune
@@ -34,8 +35,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for command in (run, status, report, show, export, tune, calibrate, simulate):
+for command in (run, status, report, show, export, tune, calibrate):
     app.command()(command)
+app.command(epilog=SIMULATED_FAULTS)(simulate)
 app.add_typer(bench, name="bench")
 
 

@@ -24,22 +24,17 @@ if TYPE_CHECKING:
     from batchrun.bench.modes import ModeFigures, ModesFigures
     from batchrun.bench.statistics import Statistics
 
-HEAD = ("mode", "seconds to", "n", "failed", "mean", "median", "p95", "p99", "CPU ms/request")
+HEAD = ("mode", "seconds to", "n", "succeeded", "failed", "mean", "median", "p95", "p99", "CPU ms/request")
 
 
+@options.asking
 def modes(
     iterations: Annotated[int, typer.Option(min=1, help="Requests in each mode.")] = 100,
     concurrency: Annotated[int, typer.Option(min=1, help="How many at once.")] = 10,
     stream_ratio: Annotated[float, typer.Option(min=0, max=1, help="Share of streams in the mixed traffic.")] = 0.7,
     tokens: Annotated[int, typer.Option(min=1, help="Mean length of an answer.")] = 60,
     scenario: options.Scenario = "calm",
-    base_url: options.BaseUrl = None,
-    kind: options.Kind = "anthropic",
-    model: options.Model = None,
-    key_file: options.KeyFile = None,
-    key_env: options.KeyEnv = None,
-    budget: options.Budget = None,
-    usd_per_mtok: options.Price = None,
+    asked: options.Asked = options.EMBEDDED,
     json: options.Json = False,
 ) -> None:
     """Streaming against non-streaming, and a mix of both: first token, whole answer, CPU."""
@@ -48,7 +43,7 @@ def modes(
     from batchrun.bench.modes import ModesPlan, measure_modes
     from batchrun.cli.terminal import print_json
 
-    endpoint = options.endpoint_by(base_url, kind, model, (key_file, key_env), budget, usd_per_mtok)
+    endpoint = options.endpoint_by(asked)
     figures = measure_modes(endpoint, ModesPlan(iterations, concurrency, stream_ratio, tokens), scenario)
     if json:
         print_json({"schema": "batchrun.bench.modes/1", **asdict(figures)})
@@ -79,13 +74,15 @@ def print_modes(figures: ModesFigures, is_embedded: bool) -> None:
 def _rows(mode: ModeFigures) -> list[tuple[str, ...]]:
     return [
         (mode.mode, "first token", *_spread(mode.ttft, mode.ttft_applies), ""),
-        ("", "whole answer", *_spread(mode.total, True, mode.failed), milliseconds(mode.cpu_a_request)),
+        ("", "whole answer", *_spread(mode.total, True, mode), milliseconds(mode.cpu_a_request)),
     ]
 
 
-def _spread(figures: Statistics | None, applies: bool, failed: int | None = None) -> tuple[str, ...]:
+def _spread(figures: Statistics | None, applies: bool, counted: ModeFigures | None = None) -> tuple[str, ...]:
+    """`counted`: whose requests are counted in this row."""
     n = UNKNOWN if figures is None else str(figures.n)
-    counts = (n if applies else NOT_APPLICABLE, "" if failed is None else str(failed))
+    ends = ("", "") if counted is None else (str(counted.succeeded), str(counted.failed))
+    counts = (n if applies else NOT_APPLICABLE, *ends)
     if figures is None:
         return *counts, *(NOT_APPLICABLE if not applies else UNKNOWN for _ in range(4))
     return *counts, *(told(one, ".3f") for one in (figures.mean, figures.median, figures.p95, figures.p99))

@@ -28,18 +28,13 @@ HEAD = (
 )
 
 
+@options.asking
 def pool(
     requests: Annotated[int, typer.Option(min=1, help="Requests a client and round.")] = 200,
     concurrency: Annotated[int, typer.Option(min=1, help="How many at once.")] = 10,
     prewarm: Annotated[int, typer.Option(min=1, help="Connections made beforehand, in the pre-warmed pool.")] = 10,
     rounds: Annotated[int, typer.Option(min=1, help="Each client so often, the order turned.")] = 3,
-    base_url: options.BaseUrl = None,
-    kind: options.Kind = "anthropic",
-    model: options.Model = None,
-    key_file: options.KeyFile = None,
-    key_env: options.KeyEnv = None,
-    budget: options.Budget = None,
-    usd_per_mtok: options.Price = None,
+    asked: options.Asked = options.EMBEDDED,
     json: options.Json = False,
 ) -> None:
     """A connection per request against a pool of kept ones, and a pool whose connections were made beforehand."""
@@ -48,7 +43,7 @@ def pool(
     from batchrun.bench.pool import PoolPlan, measure_pool
     from batchrun.cli.terminal import print_json
 
-    endpoint = options.endpoint_by(base_url, kind, model, (key_file, key_env), budget, usd_per_mtok)
+    endpoint = options.endpoint_by(asked)
     plan = PoolPlan(requests=requests, concurrency=concurrency, prewarm=prewarm, rounds=rounds)
     figures = measure_pool(endpoint, plan)
     if json:

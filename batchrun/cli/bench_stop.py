@@ -12,22 +12,17 @@ from batchrun.cli.bench_table import causes, milliseconds, print_table, require_
 if TYPE_CHECKING:
     from batchrun.bench.stop import StopComparison, StopFigures
 
-HEAD = ("items", "n", "failed", "tokens", "at the rule", "sent", "seconds", "CPU ms/request")
+HEAD = ("items", "n", "failed", "tokens", "at the rule", "events sent", "seconds", "CPU ms/request")
 RULE = '{"min_tokens": 40, "sentence_end": true}'
 
 
+@options.asking
 def stop(
     items: Annotated[int, typer.Option(min=1, help="Asked whole and stopped, each.")] = 40,
     concurrency: Annotated[int, typer.Option(min=1, help="How many at once.")] = 10,
     max_tokens: Annotated[int, typer.Option(min=1, help="Of each request.")] = 400,
     stop_when: Annotated[str, typer.Option(help="The rule, as a job line has it.", metavar="JSON")] = RULE,
-    base_url: options.BaseUrl = None,
-    kind: options.Kind = "anthropic",
-    model: options.Model = None,
-    key_file: options.KeyFile = None,
-    key_env: options.KeyEnv = None,
-    budget: options.Budget = None,
-    usd_per_mtok: options.Price = None,
+    asked: options.Asked = options.EMBEDDED,
     json: options.Json = False,
 ) -> None:
     """Early termination: tokens of items that a rule stops, against max_tokens and against whole answers."""
@@ -36,7 +31,7 @@ def stop(
     from batchrun.bench.stop import StopPlan, measure_stop
     from batchrun.cli.terminal import print_json
 
-    endpoint = options.endpoint_by(base_url, kind, model, (key_file, key_env), budget, usd_per_mtok)
+    endpoint = options.endpoint_by(asked)
     figures = measure_stop(endpoint, StopPlan(items, concurrency, max_tokens, _rule(stop_when)))
     if json:
         print_json({"schema": "batchrun.bench.stop/1", **asdict(figures)})
@@ -70,9 +65,11 @@ def print_stop(figures: StopComparison, is_embedded: bool) -> None:
     say()
     print_table(HEAD, [_row(whole), _row(stopped)])
     say()
-    say(f"saved, against the mean of the whole answers: {told(figures.saved_of_whole, '.0%')}")
+    used = stopped.tokens
+    say(f"used: ~{told(used, '.1f')} tokens an item, whole answers {told(whole.tokens, '.1f')}")
+    say(f"saved, against the mean of whole answers: {_saved(used, whole.tokens, figures.saved_of_whole)}")
     say(
-        f"saved, against max_tokens {plan.max_tokens}: {told(figures.saved_of_max_tokens, '.0%')}, "
+        f"saved, against max_tokens {plan.max_tokens}: {_saved(used, plan.max_tokens, figures.saved_of_max_tokens)}, "
         f"of which whole answers leave {told(figures.whole_below_max_tokens, '.0%')} unused anyway"
     )
     say(
@@ -80,13 +77,21 @@ def print_stop(figures: StopComparison, is_embedded: bool) -> None:
         f"{told(figures.characters_a_token, '.1f')} characters a token of the whole answers"
     )
     if is_embedded:
-        say("sent: what the embedded provider had sent when it noticed the end; a real one may bill more than that")
+        say(
+            "events sent: until the embedded provider noticed the end, one a token and a few round them; a real one may"
+        )
+        say("bill more than that")
     requests = whole.items + stopped.items
     say(f"{figures.connections} connections were made for {requests} requests: a stopped stream closes its own")
     for one in figures.kinds:
         if one.causes:
             say(f"{one.kind}: failed: {causes(one.causes)}")
     say_spending(figures.spent_usd, figures.is_budget_used_up, is_embedded)
+
+
+def _saved(used: float | None, of: float | None, share: float | None) -> str:
+    tokens = None if used is None or of is None else of - used
+    return f"~{told(tokens, '.1f')} tokens an item ({told(share, '.0%')})"
 
 
 def _row(figures: StopFigures) -> tuple[str, ...]:
@@ -97,7 +102,7 @@ def _row(figures: StopFigures) -> tuple[str, ...]:
         str(figures.failed),
         mark + told(figures.tokens, ".1f"),
         mark + told(figures.at_rule, ".1f"),
-        told(figures.sent, ".1f"),
+        told(figures.events_sent, ".1f"),
         told(figures.total, ".2f"),
         milliseconds(figures.cpu_a_request),
     )

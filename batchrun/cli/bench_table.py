@@ -39,9 +39,9 @@ def told(figure: float | None, form: str, factor: float = 1.0) -> str:
     return UNKNOWN if figure is None else format(figure * factor, form)
 
 
-def times(figure: float | None) -> str:
+def times(figure: float | None, digits: int = 2) -> str:
     """A ratio, as a factor."""
-    return UNKNOWN if figure is None else f"{figure:.2f} times"
+    return UNKNOWN if figure is None else f"{figure:.{digits}f} times"
 
 
 def causes(counts: dict[str, int]) -> str:

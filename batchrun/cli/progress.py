@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from batchrun.report.money import spent_words
 from batchrun.report.plain import duration, printable
 from batchrun.report.words import limit_word
 
@@ -103,9 +104,11 @@ def summary_line(view: View) -> str:
         f"{sum(view.finished.values()):,}/{view.total:,}",
         f"{view.finished['failed']:,} failed",
         f"{view.in_flight} in flight",
+        f"{view.with_sinks} of them with the sinks" if view.with_sinks else "",
         f"{view.retries:,} retries",
         f"{view.tok_s:,.0f} tok/s",
         f"CPU {view.cpu:.0f} %" if view.cpu is not None else "CPU ?",
+        f"spent {spent_words(view.spent)}" if view.spent.usd is not None else "",
         *(f"{name}: {gate['slots']} slots, {_limit(gate)}" for name, gate in view.gates.items()),
         f"{duration(view.eta_s)} left" if view.eta_s is not None else "",
         f"stopping: {view.stopping}" if view.stopping else "",
@@ -130,7 +133,7 @@ def live_view(view: View) -> RenderableType:
         Text(f"{percent:.0f} %", style="dim"),
         Text(f"{duration(view.elapsed)}, {left}" if left else duration(view.elapsed), style="dim"),
     )
-    return Group(head, _counts(view), *_gate_lines(view), *_trouble(view))
+    return Group(head, _counts(view), *_gate_lines(view), *_money(view), *_trouble(view))
 
 
 def _limit(gate: dict[str, Any]) -> str:
@@ -149,6 +152,8 @@ def _counts(view: View) -> RenderableType:
     text.append(f"{view.pending:,} pending", style="dim")
     if view.backing_off:
         text.append(f", {view.backing_off:,} of them waiting to be asked again", style="yellow")
+    if view.with_sinks:
+        text.append(f", {view.with_sinks:,} of them waiting for the sinks", style="yellow")
     return text
 
 
@@ -163,6 +168,12 @@ def _gate_lines(view: View) -> list[RenderableType]:
         text.append(f" ({gate['reason']})", style="dim")
         lines.append(text)
     return lines
+
+
+def _money(view: View) -> list[RenderableType]:
+    from rich.text import Text
+
+    return [Text(f"  spent {spent_words(view.spent)}")] if view.spent.usd is not None else []
 
 
 def _trouble(view: View) -> list[RenderableType]:

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from batchrun.cli import options
+from batchrun.report.money import spent_words
 from batchrun.report.plain import counted
 from batchrun.report.program import program_name
 
 if TYPE_CHECKING:
+    from batchrun.config import RunConfig
     from batchrun.ending import Ending
+    from batchrun.teller import Teller
 
 
 @options.taking(options.RUN)
@@ -27,14 +30,18 @@ def run(jobs: options.Jobs, **given: Any) -> None:
     config = resolve(jobs, given)
     teller = teller_for(quiet=config.quiet or config.json)
     ending = launch(config, teller)
+    _tell(config, teller, ending)
+    raise typer.Exit(int(ending.exit_code))
+
+
+def _tell(config: RunConfig, teller: Teller, ending: Ending) -> None:
     # The shell gets the run's exit code though nobody listens any more: what was done was done.
     with contextlib.suppress(OSError):
         if config.json:
-            _print_json(jobs, ending)
+            _print_json(config.jobs, ending)
         elif not config.quiet or ending.exit_code or ending.changed or (ending.simulated and not config.simulate):
-            for line in ending_lines(jobs, ending):
+            for line in ending_lines(config.jobs, ending):
                 teller.say(line)
-    raise typer.Exit(int(ending.exit_code))
 
 
 def ending_lines(jobs: Path, ending: Ending) -> list[str]:
@@ -45,6 +52,10 @@ def ending_lines(jobs: Path, ending: Ending) -> list[str]:
     lines = ["; ".join([*told, f"{ending.pending:,} pending" if ending.pending else "nothing pending"])]
     if ending.reason:
         lines.insert(0, f"stopped early: {ending.reason}")
+    if ending.undelivered:
+        kept, them = ("answer is", "it") if ending.undelivered == 1 else ("answers are", "them")
+        again = f"the same command delivers {them} without asking again"
+        lines.append(f"{ending.undelivered:,} {kept} kept that no sink took ({ending.sink_error}); {again}")
     if ending.changed:
         some = ", ".join(ending.changed[:3]) + (", ..." if len(ending.changed) > 3 else "")
         which = f"{counted(len(ending.changed), 'finished item')} with another request in the job file now ({some})"
@@ -52,6 +63,8 @@ def ending_lines(jobs: Path, ending: Ending) -> list[str]:
     if ending.simulated:
         remove = f"rm -r {shlex.quote(str(ending.state.path))}"
         lines.append(f"these answers come from the embedded provider; for real ones: {remove}")
+    if ending.spent is not None and (words := spent_words(ending.spent)):
+        lines.append(f"cost of this run: {words}")
     if any(counts.values()):
         elsewhere = ending.state.path != ending.state.for_jobs(jobs).path
         where = f" --state {shlex.quote(str(ending.state.path))}" if elsewhere else ""
@@ -75,8 +88,11 @@ def _print_json(jobs: Path, ending: Ending) -> None:
             "finished": ending.finished,
             "finished_now": ending.now,
             "pending": ending.pending,
+            "undelivered": ending.undelivered,
             "changed": len(ending.changed),
             "simulated": ending.simulated,
             "cpu_charged_to_no_item": ending.overhead,
+            "cost_usd": ending.spent.usd if ending.spent else None,
+            "spent": ending.spent.told() if ending.spent else None,
         }
     )

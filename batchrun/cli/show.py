@@ -46,8 +46,9 @@ def _flags(source: Source) -> RequestFlags:
     from batchrun.config import resolve
     from batchrun.errors import BatchrunError
     from batchrun.report.invocation import request_flags
+    from batchrun.report.night import asking
 
-    given = request_flags(source.runs[-1].start.args if source.runs else ())
+    given = request_flags(asking(source.runs)[-1].start.args if source.runs else ())
     try:
         told = {"model": given.model, "max_tokens": given.max_tokens, "stop_when": given.stop_when}
         return resolve(source.jobs, told).flags

@@ -5,9 +5,29 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated, Any
 
 import typer
+
+from batchrun.simulator.faults import FAULTS, FaultKind
+
+WIDTH = 78  # as in app.py
+_NAMES = ", ".join(kind for kind in FAULTS if kind is not FaultKind.STATUS)
+# The backslash keeps a bracket from being taken for markup.
+EPILOG = "\n".join(
+    [
+        "A prompt can ask for a fault, for so many times, at a place of the answer:",
+        r"  \[\[error=529*2]]  \[\[error=429 retry-after=90*1]]  \[\[error=502 html]]",
+        r"  \[\[fault=reset at=middle*1]]  \[\[fault=silence at=head]]",
+        fill(f"Faults: {_NAMES}.", WIDTH),
+        fill(
+            "A scenario file has rates for them (rates = { malformed = 0.02, 429 = 0.2 }) and limits "
+            "(requests_per_minute, input_tokens_per_minute, output_tokens_per_minute); docs/simulator.md tells more.",
+            WIDTH,
+        ),
+    ]
+)
 
 
 def _option(metavar: str, help: str, **bounds: Any) -> Any:

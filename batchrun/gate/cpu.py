@@ -23,6 +23,7 @@ NEWS = 5  # periods for which a jump is news: the time in which a gate makes roo
 SQUEEZED = 95.0  # per cent: beyond it everybody gets less than he could use, and a slot seems to cost less than it does
 LEAST_SQUEEZE = 1.15  # times what others got is what they wanted then, at least
 COST_ALPHA = 0.1
+NOTHING = 1e-6  # points: what costs less is not known to cost anything
 PEGGED = 95.0  # per cent of the time: an event loop that is busy for longer has no time left
 SLACK = 0.9  # slots beyond those that peg it are taken away when they are a tenth of all
 
@@ -73,10 +74,11 @@ class Use(NamedTuple):
 def follow(gauge: Gauge | None, busy: float, own: float, slots: float, mix: Mix) -> Gauge:
     """The gauge after another period; `slots` are those taken in the whole run, on the mean."""
     seen = own / slots if slots >= 1 else 0.0
+    seen = seen if seen > NOTHING else 0.0
     if gauge is None:
         return Gauge(busy, own, slots, seen)
     old_busy, old_own, old_slots, cost, was_far, news = gauge
-    if not cost:
+    if cost < NOTHING:
         cost = seen
     elif mix is Mix.TYPICAL and busy < SQUEEZED:
         cost += COST_ALPHA * (seen - cost)

@@ -30,6 +30,7 @@ class LimitedBy(StrEnum):
     MAX_SLOTS = "max_slots"
     JOBS = "jobs"  # not enough items are left to fill the slots
     RATE_LIMIT = "rate_limit"  # the provider told us to wait
+    OUTAGE = "outage"  # the provider does not answer: one probe at a time
     PAUSED = "paused"  # by the operator
     STOPPING = "stopping"  # the run admits nothing any more
     RAMP = "ramp"  # nothing: the limit is still growing

@@ -90,6 +90,8 @@ def with_flags(asked: dict[str, Any], flags: RequestFlags, speech: BackendSpeech
 
     A model is known to one backend: the flag's does not go to another backend than the run's that has its own.
     """
+    if flags.model is None and flags.max_tokens is None:
+        return asked
     is_elsewhere = speech is not None and speech.name != flags.backend and speech.model is not None
     given = {
         "model": None if is_elsewhere else flags.model,

@@ -8,7 +8,7 @@ speak is looked into further, for it must be translated.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -36,6 +36,18 @@ class BadJobLine(ValueError):
         self.id = id
 
 
+class CheckedLine(NamedTuple):
+    """A line with which nothing is wrong. `request` is the fingerprint of what is `asked`, flags included; `speech` is
+    its backend's. A tuple, for there is one for each of a million lines."""
+
+    id: str
+    request: str
+    parts: Parts
+    asked: dict[str, Any]
+    speech: BackendSpeech
+    stop_when: Mapping[str, Any] | None
+
+
 def is_blank(line: bytes) -> bool:
     """Blank lines are allowed anywhere and count as no job."""
     return not line.strip(b" \t\r\n")
@@ -49,6 +61,13 @@ def parse_line(
     Raises:
         BadJobLine: the line is at fault; everything that is wrong with it is told at once.
     """
+    return job_of(read_line(line, flags, backends, check_stop_when), number)
+
+
+def read_line(
+    line: bytes, flags: RequestFlags, backends: Backends, check_stop_when: StopCheck | None = None
+) -> CheckedLine:
+    """The same without the job, which nobody wants of a line whose item is finished. Raises BadJobLine."""
     fields = _object(line)
     parts, complaints = lay_out(fields)
     id_faults = _check_id(fields, parts)
@@ -61,7 +80,23 @@ def parse_line(
     ]
     if complaints:
         raise BadJobLine(complaints, None if id_faults else fields[parts.id_field])
-    return _job(fields[parts.id_field], parts, number, flags, backends)
+    return _checked(fields[parts.id_field], parts, flags, backends)
+
+
+def job_of(checked: CheckedLine, number: int) -> Job:
+    """The job of a line that was found good; `number` is the line's."""
+    parts, speech = checked.parts, checked.speech
+    return Job(
+        id=checked.id,
+        line=number,
+        body=_body(checked.asked, parts, speech),
+        request=checked.request,
+        backend=speech.name,
+        stream=parts.own.get("stream"),
+        metadata=parts.own.get("metadata") or None,
+        wire=speech.wire,
+        stop_when=checked.stop_when,
+    )
 
 
 def _object(line: bytes) -> dict[str, Any]:
@@ -140,35 +175,38 @@ def _check_own(parts: Parts, backends: Backends, check_stop_when: StopCheck | No
             yield Complaint(what, "leave one of them out")
 
 
-def _job(id: str, parts: Parts, number: int, flags: RequestFlags, backends: Backends) -> Job:
+def _checked(id: str, parts: Parts, flags: RequestFlags, backends: Backends) -> CheckedLine:
     speech = backends[parts.own.get("backend", flags.backend)]
     asked = dict(parts.request)
     if "prompt" in parts.own:
         asked["messages"] = [{"role": "user", "content": parts.own["prompt"]}]
     asked = with_flags(asked, flags, speech)
     stop_when = parts.own.get("stop_when", flags.stop_when)
+    # Where an answer ends is part of what was asked, though the provider never hears of it.
+    request = _request(asked if stop_when is None else asked | {STOP_WHEN: stop_when}, id)
+    checked = CheckedLine(id, request, parts, asked, speech, stop_when)
+    # In its own dialect a request for the Messages API goes as it is, and there is a model for it.
+    if not (parts.wire is speech.wire is Wire.MESSAGES):
+        _check_body(checked)
+    return checked
+
+
+def _request(asked: dict[str, Any], id: str) -> str:
     try:
-        # Where an answer ends is part of what was asked, though the provider never hears of it.
-        request = fingerprint(asked if stop_when is None else asked | {STOP_WHEN: stop_when})
-        body = _body(asked, parts, speech)
+        return fingerprint(asked)
     except TypeError as exc:  # orjson reads deeper than it writes
         raise BadJobLine([Complaint("nested too deeply to be sent", "flatten it")], id) from exc
+
+
+def _check_body(checked: CheckedLine) -> None:
+    id, parts, speech = checked.id, checked.parts, checked.speech
+    try:
+        body = _body(checked.asked, parts, speech)
     except Untranslatable as exc:
         raise BadJobLine([_unsaid(problem, parts, speech) for problem in exc.problems], id) from exc
     if "model" not in body:
         remedy = f"add it, give --model, or set a model for the backend {speech.name}"
         raise BadJobLine([Complaint(f"no {parts.named('model')}", remedy)], id)
-    return Job(
-        id=id,
-        line=number,
-        body=body,
-        request=request,
-        backend=speech.name,
-        stream=parts.own.get("stream"),
-        metadata=parts.own.get("metadata") or None,
-        wire=speech.wire,
-        stop_when=stop_when,
-    )
 
 
 def _body(asked: dict[str, Any], parts: Parts, speech: BackendSpeech) -> dict[str, Any]:

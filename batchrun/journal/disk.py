@@ -49,6 +49,10 @@ class Disk:
         once = os.O_EXCL if exclusive else os.O_TRUNC
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | once, _MODE)
 
+    def make_directory(self, path: Path, mode: int) -> None:
+        """A directory, unless there is one already; FileExistsError where a file has the name."""
+        path.mkdir(mode, exist_ok=True)
+
     def write(self, fd: int, data: bytes | memoryview) -> int:
         """How many bytes were taken; may be fewer than given."""
         return os.write(fd, data)

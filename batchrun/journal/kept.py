@@ -26,7 +26,8 @@ def result_in(results: Path, id: str, place: tuple[int, int]) -> dict[str, Any] 
 
 
 def kept_answer(results: Path, id: str, place: tuple[int, int]) -> dict[str, Any] | None:
-    """The same, if it holds an answer that no sink took; None for any other line."""
+    """The same, if it holds an answer that no sink took, which is paid and not to be asked again (C6); None for any
+    other line."""
     fields = result_in(results, id, place)
     if fields is None:
         return None

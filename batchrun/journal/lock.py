@@ -1,7 +1,7 @@
 """Who is writing: one run at a time, and everyone else can tell which (C14).
 
 The flock is the lock; what stands in the file only tells of it. Readers go by what stands there and never try the lock,
-for a run that starts at that moment would find it taken.
+for a run that starts at that moment would find it taken (C15).
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from typing import Any
 import orjson
 
 from batchrun.errors import LockHeldError, StateError
+from batchrun.journal.log import remedy_for
 from batchrun.journal.record import to_json
 from batchrun.journal.state import StateDir
 
+_LOCKS = Path("/proc/locks")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 # A pid that is given out again within this time of its owner's start would be mistaken for it; no kernel does that.
 _SAME_START_SECONDS = 1.0
@@ -62,22 +64,18 @@ class Lock:
         try:
             fd = os.open(state.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as exc:
-            raise StateError(
-                f"{state.lock}: cannot take the lock: {exc.strerror}; "
-                "make the state directory yours to write or give another place with --state DIR"
-            ) from exc
+            raise _refused(state, exc) from exc
+        line = _holder_line()  # made before, so that the lock is nameless for no longer than a write takes
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _write_holder(fd)
+            _write_holder(fd, line)
         except BlockingIOError as exc:
+            message = _held_message(state, os.fstat(fd))
             os.close(fd)
-            raise LockHeldError(_held_message(state)) from exc
+            raise LockHeldError(message) from exc
         except OSError as exc:
             os.close(fd)
-            raise StateError(
-                f"{state.lock}: cannot take the lock: {exc.strerror}; "
-                "the file system may be full, or know no flock: give another place with --state DIR"
-            ) from exc
+            raise _refused(state, exc) from exc
         return cls(fd)
 
     def release(self) -> None:
@@ -129,23 +127,44 @@ def is_running(holder: Holder) -> bool:
     return abs(start - holder.process_start) < _SAME_START_SECONDS
 
 
-def _held_message(state: StateDir) -> str:
-    holder = read_holder(state)
-    # Between its flock and its first write a new holder has no name yet, and the file may still name a dead one.
-    if holder is None or not is_running(holder):
-        return f"{state.path}: another run is just starting here; `batchrun status` tells how it goes"
-    return (
-        f"{state.path}: another run works here: pid {holder.pid} on {holder.host}, since {holder.started}; "
-        "`batchrun status` tells how it goes"
+def _refused(state: StateDir, exc: OSError) -> StateError:
+    return StateError(
+        f"{state.lock}: cannot take the lock: {exc.strerror}; {remedy_for(exc)}, or give another place with --state DIR"
     )
 
 
-def _write_holder(fd: int) -> None:
+def _held_message(state: StateDir, lock: os.stat_result) -> str:
+    holder = read_holder(state)
+    how = "`batchrun status` tells how it goes"
+    # Between its flock and its first write a new holder has no name yet, and the file may still name a dead one.
+    if holder is None or not is_running(holder):
+        pid = _flock_pid(lock)
+        who = f" (pid {pid} on {socket.gethostname()})" if pid else ""
+        return f"{state.path}: another run is just starting here{who}; {how}"
+    return f"{state.path}: another run works here: pid {holder.pid} on {holder.host}, since {holder.started}; {how}"
+
+
+def _flock_pid(lock: os.stat_result) -> int | None:
+    """Who has the flock by the kernel's own list; None where it has none, or the holder is on another host."""
+    device = f"{os.major(lock.st_dev):02x}:{os.minor(lock.st_dev):02x}:{lock.st_ino}"
+    try:
+        locks = [line.split() for line in _LOCKS.read_text().splitlines()]
+    except OSError:
+        return None
+    return next((int(fields[4]) for fields in locks if fields[1] == "FLOCK" and fields[5] == device), None)
+
+
+def _holder_line() -> bytes:
     started = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     holder = Holder(os.getpid(), _process_start(os.getpid()), socket.gethostname(), _boot_id(), started)
-    line = to_json(asdict(holder)) + b"\n"
+    return to_json(asdict(holder)) + b"\n"
+
+
+def _write_holder(fd: int, line: bytes) -> None:
     # Written over what is there and cut then: a reader finds a whole first line at any moment.
-    os.pwrite(fd, line, 0)
+    written = 0
+    while written < len(line):
+        written += os.pwrite(fd, line[written:], written)
     os.ftruncate(fd, len(line))
 
 

@@ -16,20 +16,31 @@ def distrust_mark(path: Path) -> Path:
     return path.with_name(path.name + ".distrust")
 
 
+_REMEDIES = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some of your quota",
+    errno.EFBIG: "raise the limit on file size (ulimit -f)",
+    errno.EROFS: "mount the file system writable",
+    errno.EACCES: "make it yours to write",
+    errno.EPERM: "make it yours to write",
+    errno.ENOENT: "bring the state directory back",
+    errno.ESTALE: "bring the state directory back",
+    errno.EMFILE: "allow more open files (ulimit -n)",
+    errno.ENOLCK: "keep the state on a local disk",
+    errno.ENOTSUP: "keep the state on a local disk",
+}
+
+
+def remedy_for(exc: OSError) -> str:
+    """What the user can do about it, to stand behind "cannot ...: strerror; "."""
+    return _REMEDIES.get(exc.errno or 0, "look at the disk (dmesg)")
+
+
 def trouble(path: Path, doing: str, exc: OSError) -> JournalError:
     """What the user is told when the disk refused; `doing` fits after "cannot"."""
-    remedy = {
-        errno.ENOSPC: "free some space",
-        errno.EDQUOT: "free some of your quota",
-        errno.EFBIG: "raise the limit on file size (ulimit -f)",
-        errno.EROFS: "mount the file system writable",
-        errno.EACCES: "make it yours to write",
-        errno.EPERM: "make it yours to write",
-        errno.ENOENT: "bring the state directory back",
-    }.get(exc.errno or 0, "look at the disk (dmesg)")
     return JournalError(
         f"{path}: cannot {doing}: {exc.strerror or exc}; "
-        f"{remedy}, then run the same command again: what was finished is kept"
+        f"{remedy_for(exc)}, then run the same command again: what was finished is kept"
     )
 
 
@@ -51,10 +62,9 @@ class Log:
     def open(cls, path: Path, disk: Disk = DISK) -> Log:
         """The log at `path`, made where there is none. Its tail must be whole: see `recovery`."""
         try:
-            is_new = not path.exists()
             fd = disk.open_log(path)
-            if is_new:
-                disk.sync_directory(path.parent)
+            # Whether it is new or not: the run that made it may have been killed before its name was durable (C11).
+            disk.sync_directory(path.parent)
             return cls(path, fd, os.fstat(fd).st_size, disk)
         except OSError as exc:
             raise trouble(path, "open it", exc) from exc
@@ -85,9 +95,7 @@ class Log:
             if not self._is_draft:
                 self._leave_mark()
             raise trouble(self.path, "make it durable", exc) from exc
-        if os.fstat(self._fd).st_nlink == 0:
-            # The kernel goes on taking bytes for a file that nobody will ever find again.
-            raise trouble(self.path, "go on with it", FileNotFoundError(errno.ENOENT, "it was deleted meanwhile"))
+        self._require_to_be_ours()
 
     def cut(self, size: int) -> None:
         """Drop what stands after `size`, durably."""
@@ -104,6 +112,25 @@ class Log:
             # Everything acknowledged was synced; what close could still complain of belongs to nobody.
             with suppress(OSError):
                 self._disk.close(self._fd)
+
+    def _require_to_be_ours(self) -> None:
+        """The kernel goes on taking bytes for a file that nobody will find under its name, and takes those of another
+        writer too (C1): then offsets are wrong, and the next start has to sort it out before a checkpoint is written.
+        """
+        try:
+            mine, there = os.fstat(self._fd), self.path.stat()
+        except OSError as exc:
+            raise trouble(self.path, "go on with it", exc) from exc
+        # Some network file systems give one file two inode numbers, but not two lengths and times of the last write.
+        is_same = (mine.st_size, mine.st_mtime_ns) == (there.st_size, there.st_mtime_ns)
+        if not is_same and not os.path.samestat(mine, there):
+            gone = FileNotFoundError(errno.ENOENT, "another file has taken its place")
+            raise trouble(self.path, "go on with it", gone)
+        if mine.st_size != self.size:
+            raise JournalError(
+                f"{self.path}: cannot go on with it: another program has written to it or cut it; "
+                "see to it that none does, then run the same command again: what was finished is kept"
+            )
 
     def _cut(self, size: int) -> None:
         # Where even this fails the partial line stays, and the next start cuts it (C7).

@@ -6,8 +6,8 @@ Each can be killed at any step and begun again: nothing is taken out of a file b
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from itertools import count
+from contextlib import contextmanager, suppress
+from itertools import chain, count
 from pathlib import Path
 
 from batchrun.errors import JournalError
@@ -31,15 +31,29 @@ class Aside:
         if self._log is None:
             self._log = self._first_free()
             self.path = self._log.path
-        self._log.append(data)
+        with self._or_removed(self._log):
+            self._log.append(data)
         self.size += len(data)
 
     def finish(self) -> None:
         """Return when what was kept is durable."""
         if self._log is not None:
-            self._log.sync()
+            with self._or_removed(self._log):
+                self._log.sync()
             self._log.close()
             _sync_directory(self._beside.parent, self._disk)
+
+    @contextmanager
+    def _or_removed(self, log: Log) -> Iterator[None]:
+        """Where the disk refuses, nothing has been taken out of the file yet: half a copy at each start would only fill
+        the disk."""
+        try:
+            yield
+        except JournalError:
+            log.close()
+            with suppress(OSError):
+                self._disk.remove(log.path)
+            raise
 
     def _first_free(self) -> Log:
         for number in count(1):
@@ -65,12 +79,24 @@ def cut_tail(log: Log, start: int, disk: Disk) -> Path | None:
     return aside.path
 
 
+def ends_whole(log: Log) -> bool:
+    """Whether the next line would begin a line: nothing stands there yet, or the last byte is a newline."""
+    if log.size == 0:
+        return True
+    try:
+        with log.path.open("rb", buffering=0) as file:
+            file.seek(log.size - 1)
+            return file.read(1) == b"\n"
+    except OSError as exc:
+        raise trouble(log.path, "read it", exc) from exc
+
+
 def rebuild(path: Path, header: bytes, pieces: Iterable[tuple[bytes, bool]], disk: Disk) -> Aside:
     """Write the file anew from `header` and the pieces that count; the others are kept aside (C8)."""
     aside = Aside(path, disk)
     # Lines that lost their newline to a neighbour get it back.
-    sound = (data if data.endswith(b"\n") else data + b"\n" for data in _sound(pieces, aside))
-    _write_draft(path, _joined(header, sound), disk)
+    lines = (data if data.endswith(b"\n") else data + b"\n" for data in chain((header,), _sound(pieces, aside)))
+    _write_draft(path, _joined(lines), disk)
     aside.finish()
     _put_in_place(path, disk)
     return aside
@@ -100,9 +126,9 @@ def _sound(pieces: Iterable[tuple[bytes, bool]], aside: Aside) -> Iterator[bytes
             aside.keep(data)
 
 
-def _joined(header: bytes, lines: Iterable[bytes]) -> Iterator[bytes]:
-    waiting = [header]
-    size = len(header)
+def _joined(lines: Iterable[bytes]) -> Iterator[bytes]:
+    waiting: list[bytes] = []
+    size = 0
     for line in lines:
         waiting.append(line)
         size += len(line)
@@ -136,6 +162,7 @@ def _write_draft(path: Path, blocks: Iterable[bytes], disk: Disk) -> None:
 
 
 def _put_in_place(path: Path, disk: Disk) -> None:
+    """Rename the draft, and make the new name durable (C11)."""
     try:
         disk.replace(_draft_of(path), path)
     except OSError as exc:

@@ -83,6 +83,11 @@ class Checkpoint:
     held_up: float = 0.0
     saved_tokens: int = 0
 
+    @property
+    def is_kept(self) -> bool:
+        """As in `Outcome`."""
+        return self.status is Status.FAILED and self.stop_reason is not None
+
 
 _EXTRAS = ("retried", "flags", "held_up", "saved_tokens")  # written only where they say something
 _KEYS = tuple(name for name in Checkpoint.__dataclass_fields__ if name not in _EXTRAS)
@@ -228,7 +233,7 @@ def parse(line: bytes) -> dict[str, Any]:
 
 
 def to_json(value: object) -> bytes:
-    """JSON of `value`, whatever it holds, for a record that raised would lose an answer that was paid.
+    """JSON of `value` (C13), whatever it holds, for a record that raised would lose an answer that was paid.
 
     NaN and infinity become null, lone surrogates stay as escapes, what JSON cannot say becomes its text.
     """

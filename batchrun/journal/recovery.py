@@ -5,7 +5,6 @@ Under the lock only. Each step leaves a state from which it can be begun again, 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from batchrun.errors import JournalError
 from batchrun.journal.disk import DISK, Disk
 from batchrun.journal.finished import FinishedIndex
 from batchrun.journal.log import Log, trouble
-from batchrun.journal.mend import cut_tail, rebuild, renew_if_distrusted
+from batchrun.journal.mend import cut_tail, ends_whole, rebuild, renew_if_distrusted
 from batchrun.journal.record import (
     BadLine,
     Checkpoint,
@@ -54,8 +53,10 @@ def recover(state: StateDir, header: Header, disk: Disk = DISK) -> Recovered:
     Raises JournalError for a foreign file, and where the disk refuses.
     """
     notices: list[str] = []
+    # The state was begun by whoever began one of its files: a lost header comes back from the other one.
     for path, kind in ((state.results, Kind.RESULTS), (state.checkpoint, Kind.CHECKPOINT)):
-        _refuse_foreign(path, kind)
+        header = _header_of(path, kind) or header
+    for path in (state.results, state.checkpoint, state.runs):
         if renew_if_distrusted(path, disk):
             notices.append(f"{path.name}: written anew, because an fsync of it had failed")
     survey = _survey(state, header, disk, notices)
@@ -64,31 +65,34 @@ def recover(state: StateDir, header: Header, disk: Disk = DISK) -> Recovered:
         checkpoints = opened.enter_context(closing(Log.open(state.checkpoint, disk)))
         # What a killed run left in the page cache is about to be relied on: durable first (C5).
         results.sync()
-        _cut(checkpoints, survey.damage.tail, disk, notices)
+        _end_whole(checkpoints, survey.damage.tail, disk, notices)
         _begin(checkpoints, Kind.CHECKPOINT, header)
         damage = _adopt(survey, results, checkpoints, notices)
-        _cut(results, damage.tail, disk, notices)
+        _end_whole(results, damage.tail, disk, notices)
         _begin(results, Kind.RESULTS, header)
         opened.pop_all()
     return Recovered(results, checkpoints, survey.finished, notices)
 
 
-def _refuse_foreign(path: Path, kind: Kind) -> None:
-    """Raises JournalError where the file is somebody else's. A damaged header is ours as long as anything else is."""
+def _header_of(path: Path, kind: Kind) -> Header | None:
+    """Who began the file; None where it is not there, or its header is damaged: it is ours as long as anything else is.
+
+    Raises JournalError where the file is somebody else's.
+    """
     try:
         if not path.exists():
-            return
+            return None
         with path.open("rb") as file:
             head = file.readline(_HEAD)
         if is_sealed(head) and is_header(head):
-            decode_header(head, kind)
-            return
-        # A header that a power cut tore, or turned into NULs.
-        written = head.rstrip(b"\0")
+            return decode_header(head, kind)
+        # A header that a power cut tore, or turned into NULs anywhere: what stands before them tells whose it is, and
+        # nobody else's lines begin with one.
+        written = head.partition(b"\0")[0]
         if written.startswith(magic(kind)) or magic(kind).startswith(written):
-            return
+            return None
         if any(is_sound for _, _, is_sound in scan(path)):
-            return
+            return None
     except BadLine as exc:
         raise _foreign(path, str(exc)) from exc
     except OSError as exc:
@@ -117,13 +121,14 @@ def _survey(state: StateDir, header: Header, disk: Disk, notices: list[str]) -> 
 
 def _surveyed(state: StateDir) -> Survey:
     survey = Survey(state)
-    deque(survey.pieces(), maxlen=0)
+    survey.read()
     return survey
 
 
 def _rebuild(state: StateDir, first: bytes, disk: Disk, notices: list[str]) -> None:
     thorough = Survey(state, is_thorough=True)
-    records = ((data, counts) for data, counts in thorough.pieces() if not (counts and is_header(data)))
+    # A second header is none of ours to throw away.
+    records = ((data, counts and not is_header(data)) for data, counts in thorough.pieces() if data != first)
     aside = rebuild(state.checkpoint, first, records, disk)
     rejected = thorough.rejected
     lost = f"; {rejected} of its records have no valid result: those items are asked again" if rejected else ""
@@ -131,10 +136,14 @@ def _rebuild(state: StateDir, first: bytes, disk: Disk, notices: list[str]) -> N
     notices.append(f"{state.checkpoint.name}: was damaged and has been rebuilt{lost}{kept}")
 
 
-def _cut(log: Log, start: int, disk: Disk, notices: list[str]) -> None:
-    size = log.size - start
-    if kept := cut_tail(log, start, disk):
+def _end_whole(log: Log, tail: int, disk: Disk, notices: list[str]) -> None:
+    """Cut off what is torn, from `tail` on, so that the next line begins a line (C7)."""
+    size = log.size - tail
+    if kept := cut_tail(log, tail, disk):
         notices.append(f"{log.path.name}: a torn end of {size} bytes was cut off and is kept in {kept.name}")
+    if not ends_whole(log):
+        # A record whose newline was the first of the torn bytes: it counts (C8), and gets its newline back.
+        log.append(b"\n")
 
 
 def _begin(log: Log, kind: Kind, header: Header) -> None:
@@ -177,7 +186,8 @@ def _orphans(survey: Survey, results: Log, damage: Stretches) -> Iterator[Checkp
             for offset, data, is_sound in scan(results.path, start, None if end == results.size else end):
                 if orphan := _rebuilt(data, offset) if is_sound else None:
                     yield orphan
-                elif not (is_sound and is_header(data)):
+                elif data != b"\n" and not (is_sound and is_header(data)):
+                    # A newline alone was given back to the record before it, whose checkpoint knows it without.
                     damage.note(offset, len(data))
     except OSError as exc:
         raise trouble(results.path, "read it", exc) from exc

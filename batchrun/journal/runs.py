@@ -5,7 +5,6 @@ They only tell the story; no job is finished or asked again because of what stan
 
 from __future__ import annotations
 
-import os
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from batchrun.errors import NoRunError
 from batchrun.journal.disk import DISK, Disk
 from batchrun.journal.log import Log
+from batchrun.journal.mend import ends_whole
 from batchrun.journal.record import BadLine, encode_line, parse
 from batchrun.journal.scan import scan
 from batchrun.journal.state import StateDir
@@ -50,7 +50,8 @@ class RunEnd:
     """How the run ended, in order. `counts` are this run's own, by status and whatever else the run counts.
 
     `retried` are its failed attempts by cause, those of items that did not finish among them, and `wasted_tokens` what
-    was thrown away with them; None where the run did not tell (an older version's line).
+    was thrown away with them; `spent` is what answers and waste cost, in the fields of `Spent`. None where the run did
+    not tell (an older version's line).
     """
 
     run: str
@@ -60,6 +61,7 @@ class RunEnd:
     counts: dict[str, int] = field(default_factory=dict)
     retried: dict[str, int] | None = None
     wasted_tokens: int = 0
+    spent: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +124,8 @@ def _append(path: Path, event: dict[str, Any], disk: Disk) -> None:
     log = Log.open(path, disk)
     try:
         # A torn last line is closed rather than cut: its bytes stay, and no line is glued to them.
-        stub = b"" if _ends_whole(path) else b"\n"
+        stub = b"" if ends_whole(log) else b"\n"
         log.append(stub + encode_line(event))
         log.sync()
     finally:
         log.close()
-
-
-def _ends_whole(path: Path) -> bool:
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        if size == 0:
-            return True
-        file.seek(size - 1)
-        return file.read() == b"\n"

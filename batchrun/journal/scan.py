@@ -18,6 +18,7 @@ Piece = tuple[int, bytes, bool]
 # A result of this size cannot have come over the wire; it keeps a file of NULs out of memory.
 _MAX_LINE = 256 << 20
 _BLOCK = 1 << 20
+BLOCK_OF_LINES = 1 << 18  # of short lines some hundreds, which stay in the processor's cache while they are looked at
 
 _BEGIN = re.compile(rb'\{"(?:id|batchrun|event)":')
 _SEAL = re.compile(rb',"crc":"[0-9a-f]{8}"\}\n?')
@@ -44,24 +45,61 @@ def scan(path: Path, start: int = 0, end: int | None = None) -> Iterator[Piece]:
                 yield from salvage(offset, line)
             else:
                 yield offset, line, False
+                if len(line) < _MAX_LINE:
+                    return  # a run may be writing it, and its rest must not be taken for another line
             offset += len(line)
+
+
+def blocks(path: Path, size: int = BLOCK_OF_LINES) -> Iterator[tuple[int, bytes]]:
+    """The same bytes in blocks of whole lines, `size` and the rest of a line, with the offset of each; only the last
+    may lack its newline.
+
+    Raises OSError.
+    """
+    if not path.exists():
+        return
+    with path.open("rb", buffering=_BLOCK) as file:
+        offset = 0
+        while block := file.read(size):
+            if not block.endswith(b"\n"):
+                block += file.readline(_MAX_LINE)
+            yield offset, block
+            offset += len(block)
 
 
 def salvage(offset: int, line: bytes) -> Iterator[Piece]:
     """The pieces of one damaged line: whole lines that were glued to a stub, to each other or to foreign bytes (C8)."""
-    done = 0
+    done = looked = 0
+    first: int | None = None  # where a record may begin; looked for once, for ends may come by the million
     budget = _SALVAGE_PASSES * len(line)
     for seal in _SEAL.finditer(line):
-        for begin in _BEGIN.finditer(line, done, seal.start()):
-            budget -= seal.end() - begin.start()
+        if first is None and (begin := _BEGIN.search(line, looked, seal.start())):
+            first = begin.start()
+        looked = seal.end()
+        if first is None:
+            continue
+        for at in _begins(line, first, seal.start()):
+            budget -= looked - at
             if budget < 0:
                 break
-            whole = line[begin.start() : seal.end()]
+            whole = line[at:looked]
             if is_sealed(whole):
-                if begin.start() > done:
-                    yield offset + done, line[done : begin.start()], False
-                yield offset + begin.start(), whole, True
-                done = seal.end()
+                if at > done:
+                    yield offset + done, line[done:at], False
+                yield offset + at, whole, True
+                done, first = looked, None
                 break
+        if budget < 0:
+            break
     if done < len(line):
         yield offset + done, line[done:], False
+
+
+def _begins(line: bytes, first: int, end: int) -> Iterator[int]:
+    """Where the record may begin that ends behind `end`. The nearest place comes first: it is nearly always the right
+    one, and those before it stand in stubs."""
+    at = line.rfind(b'{"', first, end)
+    while at >= 0:
+        if _BEGIN.match(line, at):
+            yield at
+        at = line.rfind(b'{"', first, at)

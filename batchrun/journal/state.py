@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from batchrun.errors import StateError
+from batchrun.journal.disk import DISK, Disk
+from batchrun.journal.log import remedy_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +49,46 @@ class StateDir:
         return self.path / "control.json"
 
     @property
+    def checked(self) -> Path:
+        return self.path / "checked.jsonl"
+
+    @property
     def lock(self) -> Path:
         return self.path / "lock"
 
-    def create(self) -> None:
-        """Make the directory, for its owner alone; one that stands already is left as it is.
+    def is_begun(self) -> bool:
+        """Whether a run has left its checkpoints here. Raises StateError where that cannot be seen."""
+        try:
+            return self.checkpoint.exists()
+        except OSError as exc:
+            raise StateError(
+                f"{self.path}: cannot look into the state directory: {exc.strerror}; "
+                "run as the user whose it is, or give another place with --state DIR"
+            ) from exc
+
+    def create(self, disk: Disk = DISK) -> None:
+        """Make the directory, for its owner alone, and its name durable; one that stands already is left as it is.
 
         Raises StateError where it cannot be made.
         """
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            missing = [path for path in (self.path, *self.path.parents) if not path.is_dir()]
+            for path in reversed(missing):
+                disk.make_directory(path, 0o700 if path == self.path else 0o777)
+                disk.sync_directory(path.parent)
         except FileExistsError as exc:
             raise StateError(
-                f"{self.path}: a file stands where the state directory belongs; "
+                f"{exc.filename}: a file stands where the state directory belongs; "
                 "move it away or give another place with --state DIR"
             ) from exc
         except OSError as exc:
+            remedy = "make its parent yours to write" if isinstance(exc, PermissionError) else remedy_for(exc)
             raise StateError(
                 f"{self.path}: cannot create the state directory: {exc.strerror}; "
-                "make its parent writable or give another place with --state DIR"
+                f"{remedy}, or give another place with --state DIR"
             ) from exc
+        if not missing:
+            # Who made it may have been killed before its name was durable (C11). Where we may not even ask, the parent
+            # is somebody else's, and so was the making.
+            with suppress(OSError):
+                disk.sync_directory(self.path.parent)

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from batchrun.journal.block import read_block
 from batchrun.journal.finished import FinishedIndex
 from batchrun.journal.reader import result_at
 from batchrun.journal.record import BadLine, is_header, parse
-from batchrun.journal.scan import scan
+from batchrun.journal.scan import BLOCK_OF_LINES, blocks, scan
 from batchrun.journal.state import StateDir
 
 # How much of the newest results a start reads again: what a power cut can have harmed is at the end. All of them would
@@ -36,10 +37,7 @@ class Claims:
 
     def claim(self, offset: int, end: int) -> bool:
         """Whether these bytes were unclaimed until now; False is a record that was counted already."""
-        if offset >= self._edge:
-            if offset > self._edge:
-                self._holes[self._edge] = offset
-            self._edge = end
+        if self.claim_next(offset, end):
             return True
         start = offset if offset in self._holes else self._hole_around(offset)
         if start is None or end > self._holes[start]:
@@ -49,6 +47,15 @@ class Claims:
             self._holes[start] = offset
         if end < hole_end:
             self._holes[end] = hole_end
+        return True
+
+    def claim_next(self, offset: int, end: int) -> bool:
+        """The same for bytes behind all that was claimed before; False where they are not."""
+        if offset < self._edge:
+            return False
+        if offset > self._edge:
+            self._holes[self._edge] = offset
+        self._edge = end
         return True
 
     def holes(self, size: int) -> list[tuple[int, int]]:
@@ -94,6 +101,7 @@ class Survey:
         self.claims = Claims()
         self.damage = Stretches(_size_of(state.checkpoint))
         self.header: bytes | None = None
+        self._is_orderly = True  # one header, at the head, and a line a record: what programs of other people rely on
         self.rejected = 0  # checkpoints without a valid result: asked again
         self._newest: deque[tuple[str, int, int]] = deque(maxlen=_SAMPLE_RECORDS)
         self._checkpoints = state.checkpoint
@@ -101,20 +109,29 @@ class Survey:
         self._results_size = _size_of(state.results)
         self._is_thorough = is_thorough
 
+    def read(self, block_size: int = BLOCK_OF_LINES) -> None:
+        """Go over the file as `pieces` does, three times as fast, where nobody wants the bytes. Raises OSError."""
+        with _opened(self._results) as results:
+            for start, lines in blocks(self._checkpoints, block_size):
+                # A header belongs at the head and nowhere else: there the lines are looked at singly.
+                if start > 0 and self._takes_all(lines):
+                    continue
+                is_last = not lines.endswith(b"\n")
+                for offset, data, is_sound in scan(self._checkpoints, start, None if is_last else start + len(lines)):
+                    self._counts(offset, data, is_sound, results)
+                if is_last:
+                    break
+
     def pieces(self) -> Iterator[tuple[bytes, bool]]:
         """Go over the file: its bytes piece by piece, and whether each counts. To be exhausted. Raises OSError."""
         with _opened(self._results) as results:
             for offset, data, is_sound in scan(self._checkpoints):
-                counts = is_sound and self._takes(data, results)
-                if not counts:
-                    self.damage.note(offset, len(data))
-                yield data, counts
+                yield data, self._counts(offset, data, is_sound, results)
 
     @property
     def needs_rebuilding(self) -> bool:
-        """Whether more is wrong than a torn end."""
-        is_headless = self.header is None and self.damage.tail > 0
-        return bool(self.damage.in_the_middle) or self.rejected > 0 or is_headless
+        """Whether more is wrong than a torn end: damage, records without their results, lines glued or out of place."""
+        return bool(self.damage.in_the_middle) or self.rejected > 0 or not self._is_orderly
 
     def vouches_for_newest(self) -> bool:
         """Whether the newest results are what their checkpoints say. Raises OSError."""
@@ -126,6 +143,23 @@ class Survey:
                     break
                 if not _has_result(results, id, offset, length):
                     return False
+        return True
+
+    def _counts(self, offset: int, data: bytes, is_sound: bool, results: int) -> bool:
+        counts = is_sound and self._takes(data, results)
+        if not counts:
+            self.damage.note(offset, len(data))
+        elif (offset == 0) is not is_header(data) or not data.endswith(b"\n"):
+            self._is_orderly = False
+        return counts
+
+    def _takes_all(self, lines: bytes) -> bool:
+        """Take in a block of lines in which there is nothing to decide; False where they must be looked at singly."""
+        block = None if self._is_thorough else read_block(lines)
+        if block is None or block.end > self._results_size or not self.claims.claim_next(block.start, block.end):
+            return False
+        self.finished.add_all(block)
+        self._newest.extend(zip(block.ids, block.offsets, block.lengths, strict=True))
         return True
 
     def _takes(self, line: bytes, results: int) -> bool:

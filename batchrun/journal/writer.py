@@ -72,7 +72,7 @@ class Journal:
 
         Raises StateError, LockHeldError, and JournalError for a foreign file or a disk that refuses.
         """
-        state.create()
+        state.create(disk)
         lock = Lock.take(state)
         try:
             return cls(lock, recover(state, header, disk))

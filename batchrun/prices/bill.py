@@ -52,6 +52,32 @@ class PriceRange(NamedTuple):
     high: float
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a run may cost before it begins: `span` of the models whose price is known, None where there is none of
+    them. `unknown` have no known price, `unbounded` have one, but some of their items name no bound that it could be
+    reckoned from."""
+
+    span: PriceRange | None
+    unknown: tuple[str, ...] = ()
+    unbounded: tuple[str, ...] = ()
+
+
+class RateRow(NamedTuple):
+    """One row of the table of what a price is made of, for the docs; `default` is told, not read."""
+
+    default: str
+    meaning: str
+
+
+RATE_TABLE: dict[str, RateRow] = {
+    "input": RateRow("none; it is needed", "What is asked."),
+    "output": RateRow("none; it is needed", "What is answered, thinking included."),
+    "cache_read": RateRow("as input", "Input that a cache gave."),
+    "cache_write": RateRow("as input", "Input that a cache took."),
+}
+
+
 def read_rates(table: Mapping[str, object]) -> Rates:
     """The rates in a table of the configuration, `input` and `output` at least.
 

@@ -82,6 +82,13 @@ def total(price: ModelPrice, tokens: Usage) -> float:
     return float(price.calc_price(tokens)["total_price"])
 
 
+def saved_by_cache(price: ModelPrice, tokens: Usage) -> float:
+    """US dollars, against paying all input as plain input. Raises ValueError as `total` does."""
+    if not (tokens.cache_read_tokens or tokens.cache_write_tokens):
+        return 0.0  # the usual case, and the other one is as much work as the price itself
+    return float(_plain(price).calc_price(tokens)["total_price"]) - total(price, tokens)
+
+
 def bill(price: ModelPrice, live: ModelPrice, tokens: Usage) -> Bill:
     """The same in its parts; `live` is the price outside a batch. Raises ValueError as `total` does."""
     parts = price.calc_price(tokens)

@@ -7,7 +7,7 @@ Importing this takes 0.15 s: only for a run that sends, or a report that needs i
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from batchrun.jobs.volume import Volume
 from batchrun.prices import listing
 from batchrun.prices.bill import Bill, PriceRange, Rates
 from batchrun.providers.provider import Wire
+from batchrun.spent import Charge
 
 # Both providers that offer batches ask half for them.
 _BATCH_SHARE = 0.5
@@ -66,6 +67,21 @@ class Prices:
         except ValueError:
             return None
 
+    def charge(
+        self, models: Iterable[str], usage: Mapping[str, Any], seller: str | None, *, at: datetime | None = None
+    ) -> Charge | None:
+        """The same with what the cache saved, by the first of these names of a model that has a price: the user's own
+        prices before the list's, whichever name they were set for."""
+        for model in sorted(dict.fromkeys(models), key=lambda name: self._own(name) is None):
+            price = self._price(model, seller, _context(usage, batch=False), at)
+            if price is not None:
+                try:
+                    tokens = listing.tokens_of(usage, seller)
+                    return Charge(listing.total(price, tokens), listing.saved_by_cache(price, tokens))
+                except ValueError:
+                    return None
+        return None
+
     def bill(
         self,
         model: str,
@@ -112,10 +128,13 @@ class Prices:
         high = listing.some_tokens(bytes_each / _FEWEST_BYTES_A_TOKEN, volume.max_tokens / volume.items)
         return PriceRange(listing.total(price, low) * volume.items, listing.total(price, high) * volume.items)
 
+    def _own(self, model: str) -> Rates | None:
+        return self._overrides.get(model) or self._overrides.get(_EDITION.sub("", model))
+
     def _price(
         self, model: str, seller: str | None, context: Mapping[str, str], at: datetime | None
     ) -> ModelPrice | None:
-        own = self._overrides.get(model) or self._overrides.get(_EDITION.sub("", model))
+        own = self._own(model)
         if own is not None:
             return listing.price_from(own, _BATCH_SHARE if _BATCH.items() <= context.items() else 1.0)
         if seller is None and "claude" in model.lower():

@@ -8,20 +8,30 @@ import httpx2
 
 from batchrun.errors import ConfigError, CredentialsError
 from batchrun.providers.key_file import read_key
-from batchrun.providers.provider import BackendConfig
-from batchrun.providers.transport import LOOPBACK
+from batchrun.providers.provider import LOOPBACK, BackendConfig
+
+# Whatever a configuration says, these go to no other backend.
+OF_CLAUDE = frozenset({"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"})
 
 
 def given_key(backend: BackendConfig) -> str | None:
     """The key in the backend's own file or variable; None where it names neither, or a variable that is not set.
 
     Raises:
-        CredentialsError: what stands there is no key.
+        CredentialsError: what stands there is no key. ConfigError: the variable is Claude's, and this is another.
     """
+    if backend.key_env in OF_CLAUDE and not backend.is_claude:
+        remedy = "put the key that is meant into another variable, and name that one"
+        raise ConfigError(f"[backends.{backend.name}] key_env: {backend.key_env} goes to claude alone; {remedy}")
     if backend.key_file is not None:
         return read_key(backend.key_file)
     named = backend.key_env or ""
     return sendable(os.environ.get(named), f"key in {named}") or None
+
+
+def unanswered_without_key(message: str, backend: BackendConfig) -> str:
+    """What a server says that wanted a key where none was sent, with what to do about it."""
+    return f"{message} (no key was sent; name the variable that holds it with key_env in [backends.{backend.name}])"
 
 
 def sendable(secret: str | None, kind: str) -> str | None:

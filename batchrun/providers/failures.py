@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from batchrun.failure import Cause
+from batchrun.providers.quota import exhausted_wait, quotas_in
 
 MAX_MESSAGE = 2048  # characters of a foreign body that are kept
 
@@ -62,13 +63,13 @@ def cause_of_error_type(error_type: str, error_code: str | None = None) -> Cause
     return BY_ERROR_CODE.get(error_code or "") or BY_ERROR_TYPE.get(error_type, Cause.SERVER_ERROR)
 
 
-def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+def retry_after(headers: Mapping[str, str], now: datetime, status: int = 429) -> float | None:
     """Seconds for which the provider asks us to wait, the longest that it names; None where it says nothing that can be
-    understood.
+    understood. After a 429 that is also how long it takes until a limit that is used up is whole again (F15).
 
     Args:
         headers: of the response, found whatever the case of their names.
-        now: aware, for the form of the header that is a date.
+        now: aware, for what is told as a moment.
     """
     told = headers.get("retry-after")
     milliseconds, seconds = _number(headers.get("retry-after-ms")), _number(told)
@@ -76,6 +77,8 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
         seconds = _seconds_until(told, now)
     waits = [milliseconds / 1000] if milliseconds is not None else []
     waits += [seconds] if seconds is not None else []
+    reset = exhausted_wait(quotas_in(headers, now)) if status == 429 else None
+    waits += [reset] if reset is not None else []
     return max(waits, default=None)
 
 

@@ -15,18 +15,24 @@ import httpx2
 import orjson
 
 from batchrun import __version__
-from batchrun.errors import ConfigError
 from batchrun.failure import AttemptFailed, Failure
 from batchrun.providers.chat_errors import ChatError, error_in
-from batchrun.providers.credential import given_key, require_safe
+from batchrun.providers.credential import given_key, require_safe, unanswered_without_key
 from batchrun.providers.failures import kept_message, retry_after
-from batchrun.providers.provider import BackendConfig, ConnectionWatch, Request, Wire
-from batchrun.providers.reply import WIRE_ERRORS, HttpReply, broken, request_id_of, unanswered
-from batchrun.providers.transport import CONNECTION_WATCH, PacedTransport, proxy_for
+from batchrun.providers.provider import BackendConfig, ConnectionWatch, HearsQuotas, Request, Wire
+from batchrun.providers.reply import (
+    WIRE_ERRORS,
+    HttpReply,
+    broken,
+    hand_on_quotas,
+    nobody,
+    replying,
+    request_id_of,
+    unanswered,
+)
+from batchrun.providers.transport import CONNECTION_WATCH, PacedTransport, client_over, proxy_for
 
 OPENAI = "https://api.openai.com/v1"
-# That key belongs to Anthropic and goes nowhere else, whatever a configuration says.
-ANTHROPIC_KEY = "ANTHROPIC_API_KEY"
 ASK_FOR_USAGE = {"stream_options": {"include_usage": True}}
 # Groq answered an unknown field with 400, Mistral with 422.
 REFUSES_A_FIELD = frozenset({400, 422})
@@ -43,9 +49,8 @@ class OpenAIChatProvider:
     wire = Wire.CHAT
 
     def __init__(self, backend: BackendConfig, max_slots: int) -> None:
-        if backend.key_env == ANTHROPIC_KEY:
-            remedy = "name another variable, or make it a backend of kind anthropic"
-            raise ConfigError(f"[backends.{backend.name}] key_env: {ANTHROPIC_KEY} goes to Anthropic alone; {remedy}")
+        self._backend = backend
+        self._heard: HearsQuotas = nobody
         url = httpx2.URL(backend.base_url or OPENAI)
         require_safe(url, backend)
         self.base_url = str(url).rstrip("/")
@@ -54,28 +59,17 @@ class OpenAIChatProvider:
         self._secret = None if backend.simulated else given_key(backend)
         self.credential = _kind_of_credential(backend, self._secret)
         self._takes_stream_options = True
-        # follow_redirects off: the key would travel to another origin. trust_env off: netrc is not ours to read.
-        transport = PacedTransport(keepalive=max_slots)
+        self._transport = transport = PacedTransport(keepalive=max_slots)
         transport.use_proxy(proxy_for(self.base_url))
-        self._client = httpx2.AsyncClient(
-            headers=_headers(backend, self._secret),
-            transport=transport,
-            follow_redirects=False,
-            trust_env=False,
-            timeout=None,
-        )
+        self._client = client_over(transport, _headers(backend, self._secret))
 
     def __repr__(self) -> str:
         return f"<OpenAIChatProvider {self.base_url} by {self.credential}>"
 
     @asynccontextmanager
     async def open(self, request: Request, connect_timeout: float, watch: ConnectionWatch) -> AsyncIterator[HttpReply]:
-        reply = HttpReply(await self._ask(request, connect_timeout, watch), self._secret)
-        try:
-            reply.require_known_type()
+        async with replying(await self._ask(request, connect_timeout, watch), self._secret) as reply:
             yield reply
-        finally:
-            await reply.close()
 
     async def warm(self, connect_timeout: float) -> None:
         """Open a connection and leave it to the next request. Raises nothing: who needs one will see the trouble."""
@@ -84,6 +78,13 @@ class OpenAIChatProvider:
         with suppress(*WIRE_ERRORS, TimeoutError):
             async with asyncio.timeout(connect_timeout):
                 await self._client.get(url)
+
+    def listen(self, heard: HearsQuotas) -> None:
+        self._heard = heard
+
+    async def drop(self) -> None:
+        """Close every connection, those in use too."""
+        await self._transport.drop()
 
     def kept(self, text: str) -> str:
         """The part of a foreign text that may be kept: short, on one line, without the credential."""
@@ -110,6 +111,7 @@ class OpenAIChatProvider:
         self, body: bytes, is_stream: bool, connect_timeout: float, watch: ConnectionWatch
     ) -> httpx2.Response:
         token = CONNECTION_WATCH.set(watch)
+        began = asyncio.get_running_loop().time()
         try:
             request = self._client.build_request(
                 "POST",
@@ -118,7 +120,9 @@ class OpenAIChatProvider:
                 headers={"Accept": "text/event-stream" if is_stream else "application/json"},
                 timeout=httpx2.Timeout(None, connect=connect_timeout),
             )
-            return await self._client.send(request, stream=True)
+            response = await self._client.send(request, stream=True)
+            hand_on_quotas(response.headers, began, self._heard)
+            return response
         except WIRE_ERRORS as exc:
             raise AttemptFailed(unanswered(exc, self._secret)) from exc
         finally:
@@ -143,11 +147,13 @@ class OpenAIChatProvider:
         message = error.message or response.reason_phrase or f"status {status}"
         if response.has_redirect_location:
             message = f"redirected to {response.headers['location']}, which is not followed; mend the base URL"
+        if status == 401 and self._secret is None:
+            message = unanswered_without_key(message, self._backend)
         return Failure(
             cause=error.cause(status),
             message=self.kept(message),
             status=status,
-            retry_after=retry_after(response.headers, datetime.now(UTC)),
+            retry_after=retry_after(response.headers, datetime.now(UTC), status),
             request_id=request_id_of(response),
         )
 

@@ -6,14 +6,20 @@ retry, decode or measure.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from batchrun.providers.quota import Quota
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+# What is sent to these stays on this machine.
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Wire(StrEnum):
@@ -28,10 +34,10 @@ class BackendConfig:
     """A named provider; `kind` is "anthropic" or "openai".
 
     `base_url` None: that of the provider after which the kind is named, or what the SDK resolves. The key comes from
-    `key_file`, else from the environment variable that `key_env` names, else (anthropic alone) from where the SDK
-    looks. `simulated`: the embedded provider, which takes any key; a real one is never sent to it. `insecure_http`: a
-    key may travel unencrypted, not only on loopback. `headers` and `betas` go with each request; `model` is asked
-    where a job names none.
+    `key_file`, else from the environment variable that `key_env` names, else (where `claudes_key` says so) from where
+    the SDK looks; else there is none. `simulated`: the embedded provider, which takes any key; a real one is never
+    sent to it. `insecure_http`: a key may travel unencrypted, not only on loopback. `headers` and `betas` go with each
+    request; `model` is asked where a job names none.
     """
 
     name: str = "claude"
@@ -44,6 +50,11 @@ class BackendConfig:
     model: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # some servers take their key in one of them
     betas: tuple[str, ...] = ()
+    claudes_key: bool = False  # else Claude's key would go to whoever forgot to name one
+
+    @property
+    def is_claude(self) -> bool:
+        return self.name == "claude" and self.kind == "anthropic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +91,10 @@ class Reply(Protocol):
         """From now on wake up at most once per so many seconds; meanwhile the bytes wait in the kernel. 0: at once."""
 
 
+# Takes limits, and when the request was sent whose answer told them, by the event loop's clock.
+HearsQuotas = Callable[[tuple[Quota, ...], float], None]
+
+
 class Provider(Protocol):
     """One backend's way of asking."""
 
@@ -94,6 +109,9 @@ class Provider(Protocol):
     def credential(self) -> str:
         """The kind of credential, for people; never its value."""
 
+    def listen(self, heard: HearsQuotas) -> None:
+        """From now on tell what is left of the provider's limits, where an answer says so."""
+
     def open(
         self, request: Request, connect_timeout: float, watch: ConnectionWatch
     ) -> AbstractAsyncContextManager[Reply]:
@@ -105,6 +123,9 @@ class Provider(Protocol):
 
     async def warm(self, connect_timeout: float) -> None:
         """Open a connection and leave it to the next request. Raises nothing: who needs one will see the trouble."""
+
+    async def drop(self) -> None:
+        """Close every connection, those in use too: each attempt on one of them breaks, the next makes a new one."""
 
     def kept(self, text: str) -> str:
         """The part of a foreign text that may be kept: short, on one line, without the credential."""

@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import errno
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import httpcore2
 import httpx2
 
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.providers.failures import kept_message
+from batchrun.providers.provider import HearsQuotas
+from batchrun.providers.quota import Quota, quotas_in
 from batchrun.providers.transport import Pacer, pacer_of
 
 # What a connection can die of. The transport's own errors come through as they are.
@@ -73,6 +77,17 @@ class HttpReply:
         await self._response.aclose()
 
 
+@asynccontextmanager
+async def replying(response: httpx2.Response, secret: str | None) -> AsyncIterator[HttpReply]:
+    """The reply in a response, closed at the end of the block. Raises AttemptFailed where it is of no known type."""
+    reply = HttpReply(response, secret)
+    try:
+        reply.require_known_type()
+        yield reply
+    finally:
+        await reply.close()
+
+
 def request_id_of(response: httpx2.Response) -> str | None:
     """The provider's own name for the request, for those who ask its support."""
     told = response.headers.get("request-id") or response.headers.get("x-request-id")
@@ -109,3 +124,13 @@ def _links(exc: BaseException) -> list[BaseException]:
         ahead.append(link.__cause__ or link.__context__)
         ahead.extend(link.exceptions if isinstance(link, BaseExceptionGroup) else ())
     return chain
+
+
+def nobody(quotas: tuple[Quota, ...], sent_at: float) -> None:
+    """Who listens where nobody has asked to."""
+
+
+def hand_on_quotas(headers: Mapping[str, str], sent_at: float, heard: HearsQuotas) -> None:
+    """Tell what the headers of an answer say of the provider's limits, if they say anything."""
+    if quotas := quotas_in(headers, datetime.now(UTC)):
+        heard(quotas, sent_at)

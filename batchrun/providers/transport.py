@@ -24,14 +24,15 @@ import httpx2
 from anyio.streams.tls import TLSAttribute, TLSStream
 
 from batchrun.errors import ConfigError
-from batchrun.providers.provider import ConnectionWatch
+from batchrun.providers.errand import note_connecting, note_heard, on_errand
+from batchrun.providers.provider import LOOPBACK, ConnectionWatch
 
 # The watch of the attempt whose task makes the connection; connections are made inside the task that needs them.
 CONNECTION_WATCH: ContextVar[ConnectionWatch | None] = ContextVar("connection_watch", default=None)
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 PACER = "batchrun_pacer"  # the name under which a connection hands out its pacer
 GRID = 0.01  # seconds; without it a hundred streams make a hundred turns of the loop where ten would do
 KEEPALIVE_SECONDS = 60.0  # shorter than the idle limits of common proxies
+_GONE = (httpcore2.ReadError, httpcore2.WriteError, httpcore2.RemoteProtocolError)
 
 
 class Pacer:
@@ -92,11 +93,13 @@ class PacedNetworkStream(httpcore2.AsyncNetworkStream):
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         # No timeout of its own: the attempt's clocks run beside the read.
         try:
-            return await self._stream.receive(max_bytes)
+            data = await self._stream.receive(max_bytes)
         except anyio.EndOfStream:
             return b""
         except (anyio.BrokenResourceError, anyio.ClosedResourceError, ssl.SSLError) as exc:
             raise httpcore2.ReadError(str(exc.__cause__ or exc)) from exc
+        note_heard()
+        return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         if not buffer:
@@ -164,6 +167,7 @@ class PacedBackend(httpcore2.AsyncNetworkBackend):
         watch = CONNECTION_WATCH.get()
         if watch is not None:
             watch.connecting()
+        note_connecting()
         try:
             with anyio.fail_after(timeout):
                 stream = await anyio.connect_tcp(remote_host=host, remote_port=port, local_host=local_address)
@@ -220,6 +224,25 @@ class PacedTransport(httpx2.AsyncBaseTransport):
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send it; once more on a new connection where a kept one ended just as it was used again (F28)."""
+        with on_errand() as errand:
+            try:
+                return await self._send(request)
+            except _GONE:
+                if not errand.met_an_end:
+                    raise
+        await self._close_idle()
+        return await self._send(request)
+
+    async def aclose(self) -> None:
+        await self._pool.aclose()
+
+    async def drop(self) -> None:
+        """Close every connection; what is read or written on one of them breaks."""
+        for connection in self._pool.connections:
+            await connection.aclose()
+
+    async def _send(self, request: httpx2.Request) -> httpx2.Response:
         assert isinstance(request.stream, httpx2.AsyncByteStream)
         url = request.url
         answer = await self._pool.handle_async_request(
@@ -236,8 +259,19 @@ class PacedTransport(httpx2.AsyncBaseTransport):
             status_code=answer.status, headers=answer.headers, stream=_Body(answer.stream), extensions=answer.extensions
         )
 
-    async def aclose(self) -> None:
-        await self._pool.aclose()
+    async def _close_idle(self) -> None:
+        """Those that were idle as long are likely to have ended with it, and the next request shall not find one."""
+        for connection in self._pool.connections:
+            if connection.is_idle():
+                await connection.aclose()
+
+
+def client_over(transport: PacedTransport, headers: httpx2.Headers | None = None) -> httpx2.AsyncClient:
+    """The HTTP client that every provider asks with. It times nothing: the attempt's clocks do."""
+    # follow_redirects off: the key would travel to another origin. trust_env off: netrc is not ours to read.
+    return httpx2.AsyncClient(
+        transport=transport, headers=headers, follow_redirects=False, trust_env=False, timeout=None
+    )
 
 
 def proxy_for(base_url: str) -> httpx2.Proxy | None:

@@ -28,8 +28,9 @@ NETWORK_CORES = 0.3  # ... and below it the network and the provider set the pac
 # Of an item's wall: above it the consumer, and neither provider nor network, is what limits the item.
 CONSUMER_SHARE = 0.5
 
-# How an item stands; from _FAILED on it has no answer, _AGAIN is a failure that the next run asks again.
-_DONE, _INCOMPLETE, _REFUSED, _FAILED, _AGAIN = range(5)
+# How an item stands; from _FAILED on it has no answer that counts. From _AGAIN on the next run takes it up: it asks it
+# again, or, of _KEPT, delivers an answer that no sink took.
+_DONE, _INCOMPLETE, _REFUSED, _FAILED, _AGAIN, _KEPT = range(6)
 _CODES: dict[str, int] = {Status.DONE: _DONE, Status.INCOMPLETE: _INCOMPLETE, Status.REFUSED: _REFUSED}
 # Whether its line is of this night, and answered then.
 _EARLIER, _TONIGHT, _ANSWERED = range(3)
@@ -44,13 +45,15 @@ _NONE = -1.0  # a figure that the item does not have: nothing was streamed
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Items by how they stand; `again` says how many of the `failed` the next run asks again."""
+    """Items by how they stand; `again` says how many of the `failed` the next run takes up again, and `kept` how many
+    of those it does not have to ask: their answer is there, and only no sink has taken it."""
 
     done: int = 0
     incomplete: int = 0
     refused: int = 0
     failed: int = 0
     again: int = 0
+    kept: int = 0
 
     @property
     def finished(self) -> int:
@@ -70,7 +73,8 @@ class Loop:
 
 class Census:
     """`since` is a stamp. Lines that finished then or later are of the night: only they enter sums and figures, while
-    the standing of an item, and why it failed, are told whenever that was."""
+    the standing of an item, and why it failed, are told whenever that was. `cost_usd` is that of the `priced`
+    answers."""
 
     def __init__(self, since: str) -> None:
         self.since = since
@@ -95,6 +99,7 @@ class Census:
         self._marks = bytearray()
         self._figures = array("d")
         self._causes: list[str] = [""]
+        self._lost: dict[int, float] = {}
         self._kept: bytearray | None = None
 
     def __repr__(self) -> str:
@@ -105,7 +110,9 @@ class Census:
         codes, marks, figures = _CODES, self._marks, self._figures
         for line in lines:
             offset = line.result[0]
-            code = codes.get(line.status, _FAILED if line.final else _AGAIN)
+            code = codes.get(line.status, -1)
+            if code < 0:
+                code = _FAILED if line.final else _AGAIN if line.stop_reason is None else _KEPT
             slot = slot_of.get(line.id)
             is_tonight = line.finished >= since
             if slot is None:
@@ -130,6 +137,11 @@ class Census:
         """Whether the line behind an example is the one that counts for its id."""
         is_kept = self._kept is None or bool(self._kept[example.slot])
         return is_kept and self._offset[example.slot] == example.offset
+
+    @property
+    def lost_usd(self) -> float:
+        """What was paid for answers whose items failed all the same."""
+        return sum(self._lost.values())
 
     def totals(self) -> Totals:
         """All items, whenever they finished."""
@@ -176,13 +188,13 @@ class Census:
             self._offset[slot] = line.result[0]
             self._marks[first : first + _MARKS] = self._marks_of(line, code, is_tonight, runs)
             self._figures[slot * _FIGURES : (slot + 1) * _FIGURES] = array("d", _packed(line))
-        elif code == _AGAIN:
+        elif code >= _AGAIN:
             self._marks[first + _FAILED_RUNS] = min(runs + 1, 255)
 
     def _marks_of(self, line: Line, code: int, is_tonight: bool, failed_runs: int) -> bytes:
         if code < _FAILED:
             return _MARKS_OF_ANSWERS[code][is_tonight]
-        runs = min(failed_runs + (code == _AGAIN), 255)
+        runs = min(failed_runs + (code >= _AGAIN), 255)
         return bytes((code, _TONIGHT if is_tonight else _EARLIER, runs, self._place_of(cause_of(line))))
 
     def _place_of(self, cause: str) -> int:
@@ -202,16 +214,16 @@ class Census:
 
     def _sum(self, line: Line, slot: int) -> None:
         self.wasted_tokens += line.wasted_tokens
-        if line.status != Status.FAILED:
+        if line.status == Status.FAILED:
+            if line.cost_usd is not None:
+                self._lost[slot] = line.cost_usd  # once an item: what was paid can fail to be delivered again and again
+        else:
             self.tokens += line.tokens  # of a failure they are among the wasted
+            self._lost.pop(slot, None)
+            self._price(line.cost_usd)
             self.early.take(line.stop_reason, line.tokens, line.saved_tokens or 0)
         if line.held_up is not None:
             self._sum_held_up(line, slot)
-        if line.cost_usd is not None:
-            self.cost_usd += line.cost_usd
-            self.priced += 1
-        elif line.tokens:
-            self.unpriced += 1
         if line.retried:
             self.retried_items += 1
             self.retried.update(line.retried)
@@ -239,6 +251,13 @@ class Census:
             self.consumer_bound += 1
             self.most_held_up.take(Example(held_up, line.id, "", slot, line.result[0]))
 
+    def _price(self, cost_usd: float | None) -> None:
+        if cost_usd is None:
+            self.unpriced += 1
+        else:
+            self.cost_usd += cost_usd
+            self.priced += 1
+
     def _column(self, mark: int) -> bytearray:
         return self._marks[mark::_MARKS]
 
@@ -253,16 +272,17 @@ class Census:
 
     @staticmethod
     def _totals(codes: bytearray, failed_runs: bytearray) -> Totals:
-        again = 0
-        if codes.count(_AGAIN):
+        again: Counter[int] = Counter()
+        if codes.count(_AGAIN) or codes.count(_KEPT):
             standing = zip(codes, failed_runs, strict=True)
-            again = sum(code == _AGAIN and runs < MAX_FAILED_RUNS for code, runs in standing)
+            again.update(code for code, runs in standing if code >= _AGAIN and runs < MAX_FAILED_RUNS)
         return Totals(
             done=codes.count(_DONE),
             incomplete=codes.count(_INCOMPLETE),
             refused=codes.count(_REFUSED),
-            failed=codes.count(_FAILED) + codes.count(_AGAIN),
-            again=again,
+            failed=codes.count(_FAILED) + codes.count(_AGAIN) + codes.count(_KEPT),
+            again=again.total(),
+            kept=again[_KEPT],
         )
 
 

@@ -32,6 +32,8 @@ class EarlyEnds:
         told += f"saved {count(self.saved_of_limit)} against max_tokens"
         if self.mean is None or self.saved_of_mean is None:
             return f"{told}; nothing else ended by itself, so there is no usual length to compare with"
+        if self.saved_of_mean <= 0:
+            return f"{told}, nothing against the {self.mean:.0f} of items that went on"
         return f"{told}, about {count(round(self.saved_of_mean))} against the {self.mean:.0f} of items that went on"
 
 

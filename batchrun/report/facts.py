@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from batchrun.report.cost import cost_facts
 from batchrun.report.headline import headline
 from batchrun.report.sparkline import downsample
 
@@ -45,7 +46,7 @@ def report_facts(summary: Summary) -> dict[str, Any]:
         "tok_s": {"item": _spread(summary.tok_s), "night": _round(tokens.per_second), "tokens": tokens.answers},
         "retries": asdict(retries),
         "waste": {"tokens": tokens.wasted, "share": _round(tokens.wasted_share)},
-        "cost": {"usd": _round(summary.cost.usd), "priced": summary.cost.priced, "unpriced": summary.cost.unpriced},
+        "cost": cost_facts(summary.cost),
         "early": _early(summary),
         "loop": None if summary.loop is None else {key: _round(value) for key, value in asdict(summary.loop).items()},
         "flavours": {
@@ -84,12 +85,14 @@ def status_facts(standing: Standing) -> dict[str, Any]:
         "counted_at": standing.counted_at,
         "in_flight": live.in_flight if live else 0,
         "backing_off": live.backing_off if live else 0,
+        "with_sinks": live.with_sinks if live else 0,
         "retries": live.retries if live else None,
         "gates": {name: asdict(gate) for name, gate in live.gates.items()} if live else {},
         "cpu": live.cpu if live else None,
         "tok_s": live.tok_s if live else None,
         "eta_s": live.eta_s if live else None,
-        "cost_usd": standing.cost_usd,
+        "cost_usd": standing.spent.usd if standing.spent else None,
+        "spent": standing.spent.told() if standing.spent else None,
         "last_error": None
         if error is None
         else {"id": error.id, "cause": error.cause, "message": error.message, "t": error.stamp},
@@ -112,6 +115,7 @@ def story_facts(story: Story) -> dict[str, Any]:
         "schema": SHOW_SCHEMA,
         "id": story.id,
         "jobs": story.jobs,
+        "simulated": story.simulated,
         "status": story.status,
         "line": story.job.number if story.job else None,
         "request": story.job.fields if story.job else None,
@@ -132,7 +136,8 @@ def _record(record: Checkpoint) -> dict[str, Any]:
 
 def run_facts(run: NightRun) -> dict[str, Any]:
     """One run; `until` is its end, or the last that was heard of it."""
-    return asdict(run) | {"how": str(run.how), "seconds": _round(run.seconds)}
+    spent = run.spent.told() if run.spent else None
+    return asdict(run) | {"how": str(run.how), "seconds": _round(run.seconds), "spent": spent}
 
 
 def _kind(kind: Kind) -> dict[str, Any]:
@@ -141,7 +146,9 @@ def _kind(kind: Kind) -> dict[str, Any]:
 
 def _early(summary: Summary) -> dict[str, Any] | None:
     early = summary.early
-    return None if early is None else asdict(early) | {"mean": _round(early.mean)}
+    if early is None:
+        return None
+    return asdict(early) | {"mean": _round(early.mean), "saved_of_mean": _round(early.saved_of_mean)}
 
 
 def _spread(figures: Spread | None) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from batchrun.errors import ExitCode
 from batchrun.journal.runs import Run
 from batchrun.report.job_file import UNREAD, JobFileNow
 from batchrun.report.plain import moment
+from batchrun.spent import Spent, spent_of
 
 
 class How(StrEnum):
@@ -44,13 +45,14 @@ class Heard(NamedTuple):
     stamp: str
     retried: Mapping[str, int] | None = None
     wasted_tokens: int = 0
+    spent: Spent | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NightRun:
     """One run of the night. `until` is its end; of a killed one the last that was heard of it, of a running one now.
     `exit_code` and `reason` are None where no end was written. `retried` are all its failed attempts by cause, up to
-    what was last heard of it; None where it told nothing of them."""
+    what was last heard of it, and `spent` what it paid; None where it told nothing of them."""
 
     run: str
     how: How
@@ -65,6 +67,7 @@ class NightRun:
     counts: Mapping[str, int] = field(default_factory=dict)
     retried: Mapping[str, int] | None = None
     wasted_tokens: int = 0
+    spent: Spent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class Night:
     where nobody told), `file` how it stands now. `until` is the moment of the report. `changed` are the finished items
     whose line asks something else now, as far as the newest run counted them; `is_starting` tells of a run that has
     the lock and has not begun yet. `retry` is what the newest run was to ask again on purpose, if it was stopped.
+    `hours` is how long a time the reader looks back over.
     """
 
     jobs: str
@@ -87,6 +91,7 @@ class Night:
     changed: int = 0
     is_starting: bool = False
     retry: str = ""
+    hours: float = 24.0
 
     @property
     def since(self) -> str:
@@ -109,6 +114,12 @@ def changed_items(runs: Sequence[Run]) -> int:
     return next(counted, 0)
 
 
+def asking(runs: Sequence[Run]) -> Sequence[Run]:
+    """Those that had something to ask, or all of them where none had. A start that finds nothing pending is no run of a
+    night: it is written down where the job file was another one, so that this is known to have been seen."""
+    return [run for run in runs if run.start.pending] or runs
+
+
 def choose(runs: Sequence[Run], heard: Mapping[str, Heard], alive: str | None, since: str) -> list[Run]:
     """The runs of the night in the order of their starts.
 
@@ -116,14 +127,17 @@ def choose(runs: Sequence[Run], heard: Mapping[str, Heard], alive: str | None, s
         heard: run -> its last telemetry, for those that left some since `since`.
         alive: the run that is running now.
     """
-    chosen = [run for run in runs if run.start.run == alive or _until(run, heard) >= since]
-    return chosen or list(runs[-1:])
+    asked = asking(runs)
+    chosen = [run for run in asked if run.start.run == alive or _until(run, heard) >= since]
+    return chosen or list(asked[-1:])
 
 
 def tell(run: Run, heard: Mapping[str, Heard], alive: str | None, now: str) -> NightRun:
     """How one run went."""
     start, end = run.start, run.end
-    told = end if end is not None and end.retried is not None else heard.get(start.run, Heard(""))
+    last = heard.get(start.run, Heard(""))
+    told = end if end is not None and end.retried is not None else last
+    spent = last.spent if end is None or end.spent is None else spent_of(end.spent)
     is_alive = start.run == alive
     until = now if is_alive else _until(run, heard)
     if end is None:
@@ -144,6 +158,7 @@ def tell(run: Run, heard: Mapping[str, Heard], alive: str | None, now: str) -> N
         counts={} if end is None else end.counts,
         retried=told.retried,
         wasted_tokens=told.wasted_tokens,
+        spent=spent,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
 
 # C0 and C1 controls move the cursor or retitle the window; bidi marks make a line read otherwise than it is; line
 # separators and the byte order mark are invisible and break columns; a lone surrogate cannot be written at all.
@@ -57,7 +58,8 @@ def rate(per_second: float) -> str:
 
 def dollars(usd: float) -> str:
     """US dollars to the cent; below ten cents as many digits as are needed to see something."""
-    return f"${usd:,.2f}" if usd >= 0.1 or usd == 0 else f"${usd:.2g}"
+    # Through Decimal, for a float would turn to powers of ten below a hundredth of a cent.
+    return f"${usd:,.2f}" if usd >= 0.1 or usd == 0 else f"${Decimal(f'{usd:.2g}'):f}"
 
 
 def duration(seconds: float) -> str:

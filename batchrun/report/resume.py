@@ -52,6 +52,14 @@ def next_step(command: str, at: Position) -> Resume:
     if not pending and not totals.again:
         return Resume(command, f"--retry {at.retry} was stopped before it was through")
     left = [f"{count(pending)} pending"] if pending else []
-    left += [f"{count(totals.again)} of the failed to be asked again"] if totals.again else []
+    left += [again_words(totals)] if totals.again else []
     first = [advice for code, advice in FIRST_DO.items() if code == at.exit_code]
     return Resume(command, "; ".join([" and ".join(left), *([CHANGED] if at.is_changed else []), *first]))
+
+
+def again_words(totals: Totals, of: str = " of the failed") -> str:
+    """What the next run does with those of the failed that it takes up again."""
+    asked = totals.again - totals.kept
+    parts = [f"{count(asked)}{of} to be asked again"] if asked else []
+    parts += [f"{counted(totals.kept, 'kept answer')} to be delivered, not asked again"] if totals.kept else []
+    return " and ".join(parts)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from batchrun.report.plain import moment
+from batchrun.spent import Spent, spent_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,8 @@ class GatePeriod:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """One line of telemetry; what a line does not say is 0, or None where 0 would be a lie. `retried` and
-    `wasted_tokens` are of the run so far."""
+    """One line of telemetry; what a line does not say is 0, or None where 0 would be a lie. `retried`,
+    `wasted_tokens` and `spent` are of the run so far."""
 
     stamp: str
     run: str
@@ -38,6 +39,7 @@ class Period:
     gates: dict[str, GatePeriod]
     retried: dict[str, int] | None = None
     wasted_tokens: int = 0
+    spent: Spent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ def period_of(fields: dict[str, Any]) -> Period:
         gates=gates,
         retried=_counts(fields.get("retried")),
         wasted_tokens=int(fields.get("wasted_tokens") or 0),
+        spent=spent_of(fields.get("spent")),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from batchrun.spent import Spent, spent_of
+
 
 @dataclass(frozen=True, slots=True)
 class GateView:
@@ -29,8 +31,9 @@ class LastError:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """`stamp` is when it was written. Counts are of the whole job file, `retries` of this run. `again` are those of the
-    failed that the next run asks again, None where the run did not say."""
+    """`stamp` is when it was written. Counts are of the whole job file, `retries` and `spent` of this run. `again` are
+    those of the failed that the next run takes up again, None where the run did not say; `with_sinks` are those in
+    flight that have their answer and wait for the sinks."""
 
     run: str
     stamp: str
@@ -48,10 +51,11 @@ class Snapshot:
     cpu: float | None
     tok_s: float | None
     eta_s: float | None
-    cost_usd: float | None
+    spent: Spent | None
     last_error: LastError | None
     stopping: str | None
     again: int | None = None
+    with_sinks: int = 0
 
 
 def snapshot_of(fields: dict[str, Any]) -> Snapshot | None:
@@ -84,10 +88,11 @@ def snapshot_of(fields: dict[str, Any]) -> Snapshot | None:
             cpu=_number(fields.get("cpu")),
             tok_s=_number(fields.get("tok_s")),
             eta_s=_number(fields.get("eta_s")),
-            cost_usd=_number(fields.get("cost_usd")),
+            spent=spent_of(fields.get("spent")),
             last_error=_last_error(fields.get("last_error")),
             stopping=None if fields.get("ended") else fields.get("reason"),
             again=None if fields.get("again") is None else int(fields["again"]),
+            with_sinks=int(fields.get("with_sinks") or 0),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         return None

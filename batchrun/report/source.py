@@ -21,13 +21,13 @@ from batchrun.report.census import Census, Totals
 from batchrun.report.invocation import Place, reached, resume_command
 from batchrun.report.job_file import look_into
 from batchrun.report.lines import Lines
-from batchrun.report.night import Heard, Night, changed_items, choose, tell
+from batchrun.report.night import Heard, Night, asking, changed_items, choose, tell
 from batchrun.report.periods import read_periods
 from batchrun.report.plain import moment, stamp
 from batchrun.report.program import program_name
 from batchrun.report.snapshot import snapshot_of
 from batchrun.report.standing import Sighting
-from batchrun.sorter import OVER
+from batchrun.sorter import stopped_retry
 
 QUICK_BYTES = 8 << 20  # of the log some 16,000 lines: a tenth of a second, so that `status` stays quick
 _BLANK_BYTES = 4096  # a longer file is not read to find out that no job is in it
@@ -92,17 +92,14 @@ class Source:
         place = Place(here, jobs, None if is_beside else state, self.jobs.is_absolute(), program_name())
         if not self.runs:
             return resume_command([], "", jobs, place)
-        start = self.runs[-1].start
-        return resume_command(start.args, start.cwd, start.jobs, place, is_over=_is_over(self.runs[-1]))
+        start = asking(self.runs)[-1].start
+        return resume_command(start.args, start.cwd, start.jobs, place, is_over=not self.unfinished_retry)
 
     @property
     def unfinished_retry(self) -> str:
         """What the newest run was asking again on purpose when it was stopped, as it was asked for; "" for nothing."""
-        return "" if not self.runs or _is_over(self.runs[-1]) else ",".join(self.runs[-1].start.retry)
-
-
-def _is_over(run: Run) -> bool:
-    return run.end is not None and run.end.exit_code in OVER
+        retry = asking(self.runs)[-1].start.retry if self.runs else []
+        return ",".join(retry) if stopped_retry(self.runs, frozenset(retry)) else ""
 
 
 def find_source(jobs: Path | None, state: Path | None, here: Path) -> Source:
@@ -141,6 +138,7 @@ def night_of(source: Source, length: timedelta, now: datetime) -> Night:
         changed=changed_items(source.runs),
         is_starting=source.is_starting,
         retry=source.unfinished_retry,
+        hours=length.total_seconds() / 3600,
     )
 
 
@@ -181,7 +179,7 @@ def _heard(source: Source, since: str) -> dict[str, Heard]:
     if all(run.end is not None for run in source.runs):
         return {}
     periods = read_periods(source.state.telemetry, since)
-    return {period.run: Heard(period.stamp, period.retried, period.wasted_tokens) for period in periods}
+    return {period.run: Heard(period.stamp, period.retried, period.wasted_tokens, period.spent) for period in periods}
 
 
 def _place(jobs: Path | None, state: Path | None, here: Path) -> StateDir:

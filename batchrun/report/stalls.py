@@ -1,4 +1,4 @@
-"""The three things that all look like "it stalled", told apart in words. Pure."""
+"""What all looks like "it stalled", told apart in words: our side, the stream, the provider, the user's sinks. Pure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ UNKNOWN = "not known: a run of the night was killed before it told of its failed
 
 @dataclass(frozen=True, slots=True)
 class Flavour:
-    """One of the three. `count` is items for the receive side, failed attempts for the others; `happened` is whether it
-    is worth a look."""
+    """One of them. `count` is items for the receive side and the sinks, failed attempts for the others; `happened` is
+    whether it is worth a look."""
 
     name: str
     happened: bool
@@ -52,7 +52,7 @@ def consumer(held_up: float, bound: int, slowest: Sequence[Example]) -> Flavour 
     words = f"the sinks held items up for {duration(held_up)} in all"
     if bound:
         named = ", ".join(f"{example.id} ({duration(example.figure)})" for example in slowest)
-        words += f", and were what limited {counted(bound, 'item')}: {named}"
+        words += f", and were what limited {counted(bound, 'item')}" + (f": {named}" if named else "")
     return Flavour("consumer", bool(bound), bound, {}, words)
 
 

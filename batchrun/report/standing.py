@@ -13,10 +13,11 @@ from batchrun.journal.lock import Holder
 from batchrun.journal.runs import Run
 from batchrun.report.census import Totals
 from batchrun.report.job_file import UNREAD, JobFileNow
-from batchrun.report.night import Heard, NightRun, tell
+from batchrun.report.night import Heard, NightRun, asking, tell
 from batchrun.report.plain import moment
 from batchrun.report.resume import Position, Resume, next_step
 from batchrun.report.snapshot import GateView, LastError, Snapshot
+from batchrun.spent import Spent
 
 STALE_SECONDS = 30.0  # a run writes every few seconds; one that has been quiet for so long is suspended or stuck
 
@@ -27,6 +28,7 @@ class Live:
 
     in_flight: int = 0
     backing_off: int = 0
+    with_sinks: int = 0
     retries: int = 0
     gates: dict[str, GateView] = field(default_factory=dict)
     cpu: float | None = None
@@ -38,9 +40,10 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`live` is None where no run is at work; `last` is the newest run, which is the one before while another one
-    `is_starting`. `totals` and `pending` are None where nobody can tell; `counted_at` is when the totals were true.
-    `changed` are finished items whose line asks something else now, as far as the newest run counted them."""
+    """`live` is None where no run is at work; `last` is the newest run that had something to ask, which is the one
+    before while another one `is_starting`. `totals` and `pending` are None where nobody can tell; `counted_at` is when
+    the totals were true. `changed` are finished items whose line asks something else now, as far as the newest run
+    counted them; `spent` is what `last` has paid, None where it did not tell."""
 
     jobs: str
     holder: Holder | None
@@ -51,7 +54,7 @@ class Standing:
     pending: int | None
     counted_at: str
     now: str
-    cost_usd: float | None
+    spent: Spent | None
     last_error: LastError | None
     resume: Resume
     simulated: bool
@@ -85,9 +88,9 @@ class Sighting:
 def standing(seen: Sighting) -> Standing:
     """Put together what the files say."""
     snapshot, counted = seen.snapshot, seen.counted
-    heard = {snapshot.run: Heard(snapshot.stamp)} if snapshot else {}
-    last = tell(seen.runs[-1], heard, seen.alive, seen.now) if seen.runs else None
-    total = last.total if last else snapshot.total if snapshot else None
+    heard = {snapshot.run: Heard(snapshot.stamp, spent=snapshot.spent)} if snapshot else {}
+    last = tell(asking(seen.runs)[-1], heard, seen.alive, seen.now) if seen.runs else None
+    total = seen.runs[-1].start.total if seen.runs else snapshot.total if snapshot else None
     if counted and seen.file.ids is not None:
         total = len(seen.file.ids)
     totals = counted or (_totals(snapshot) if snapshot else None)
@@ -102,7 +105,7 @@ def standing(seen: Sighting) -> Standing:
         pending=pending,
         counted_at=snapshot.stamp if snapshot and not counted else seen.now,
         now=seen.now,
-        cost_usd=snapshot.cost_usd if snapshot else None,
+        spent=last.spent if last else snapshot.spent if snapshot else None,
         last_error=snapshot.last_error if snapshot else None,
         resume=_resume(seen, last, totals, pending),
         simulated=bool(seen.runs) and seen.runs[-1].start.simulated,
@@ -142,6 +145,7 @@ def _live(seen: Sighting) -> Live:
     return Live(
         in_flight=snapshot.in_flight,
         backing_off=snapshot.backing_off,
+        with_sinks=snapshot.with_sinks,
         retries=snapshot.retries,
         gates=snapshot.gates,
         cpu=snapshot.cpu,

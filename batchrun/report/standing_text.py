@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta, tzinfo
 
 from batchrun.report.ending_text import changed_words, resume_page, run_words
+from batchrun.report.money import spent_words
 from batchrun.report.page import Block, Page, Row, Tone, Words, row
-from batchrun.report.plain import clock, count, counted, dollars, duration, moment, percent, rate, shorten
+from batchrun.report.plain import clock, count, counted, duration, moment, percent, rate, shorten
+from batchrun.report.resume import again_words
 from batchrun.report.snapshot import GateView
 from batchrun.report.standing import STALE_SECONDS, Live, Standing
 from batchrun.report.words import STOPPING, limit_word
@@ -17,7 +19,7 @@ BAR_WIDTH = 30
 def status_page(standing: Standing, zone: tzinfo | None = None, bar_marks: str = "") -> Page:
     """`zone` None is this machine's; `bar_marks` are those of an empty and of a full bar, none for no bar."""
     rows = [*_before_rows(standing), *_count_rows(standing, bar_marks)]
-    rows += [*_live_rows(standing, zone), *_trouble_rows(standing, zone)]
+    rows += [*_live_rows(standing, zone), *_cost_rows(standing), *_trouble_rows(standing, zone)]
     page: Page = [_headline(standing, zone)]
     if rows:
         page.append(Block("", tuple(rows)))
@@ -77,7 +79,7 @@ def _count_rows(standing: Standing, bar_marks: str) -> list[Row]:
     rows = [row("finished", f"{_bar(share, bar_marks)}{count(totals.finished)} of {count(total)} ({percent(share)})")]
     rows.append(row("", ", ".join(parts), tone))
     if standing.pending is not None:
-        again = f"; {count(totals.again)} of the failed to be asked again" if totals.again else ""
+        again = f"; {again_words(totals)}" if totals.again else ""
         rows.append(row("pending", f"{count(standing.pending)}{_in_flight(standing.live)}{again}"))
     if standing.changed:
         rows.append(row("job file", changed_words(standing.changed), Tone.WARN))
@@ -95,7 +97,8 @@ def _in_flight(live: Live | None) -> str:
     if live is None or not (live.in_flight or live.backing_off):
         return ""
     waiting = f", {count(live.backing_off)} waiting to be asked again" if live.backing_off else ""
-    return f"; of these {count(live.in_flight)} in flight{waiting}"
+    sinks = f" ({count(live.with_sinks)} waiting for the sinks)" if live.with_sinks else ""
+    return f"; of these {count(live.in_flight)} in flight{sinks}{waiting}"
 
 
 def _live_rows(standing: Standing, zone: tzinfo | None) -> list[Row]:
@@ -106,7 +109,6 @@ def _live_rows(standing: Standing, zone: tzinfo | None) -> list[Row]:
     pace = [f"{rate(live.tok_s)} tokens/s"] if live.tok_s is not None else []
     pace += [f"host CPU {live.cpu:.0f} %"] if live.cpu is not None else []
     pace += [f"{counted(live.retries, 'failed attempt')}"] if live.retries else []
-    pace += [dollars(standing.cost_usd)] if standing.cost_usd is not None else []
     rows += [row("pace", ", ".join(pace))] if pace else []
     if live.eta_s is not None and not live.stopping:
         now = moment(standing.now)
@@ -115,6 +117,12 @@ def _live_rows(standing: Standing, zone: tzinfo | None) -> list[Row]:
     if live.stopping:
         rows.append(row("stopping", f"{live.stopping}; waiting for what is in flight", Tone.WARN))
     return rows
+
+
+def _cost_rows(standing: Standing) -> list[Row]:
+    words = "" if standing.spent is None else spent_words(standing.spent)
+    is_present = standing.is_running and not standing.is_starting
+    return [row("cost", words if is_present else f"{words} (the last run)")] if words else []
 
 
 def _gate(gate: GateView, *, is_stopping: bool) -> str:

@@ -22,6 +22,7 @@ from batchrun.journal.state import StateDir
 from batchrun.report.closest import closest
 from batchrun.report.invocation import request_flags
 from batchrun.report.job_file import JobLine, job_lines
+from batchrun.report.night import asking
 from batchrun.report.source import Source
 
 PENDING = "pending"
@@ -47,6 +48,7 @@ class Story:
     is_removed: bool = False
     is_other_request: bool = False
     why_pending: str | None = None
+    simulated: bool = False
 
     @property
     def status(self) -> str:
@@ -77,6 +79,7 @@ def find_story(source: Source, id: str, flags: RequestFlags = NO_FLAGS) -> Story
         is_other_request=job is not None and record is not None and _is_other(job, record, source, flags),
         why_pending=_why_pending(job, source, flags) if job is not None and record is None else None,
         remarks=tuple(remarks),
+        simulated=source.simulated,
     )
 
 
@@ -90,7 +93,7 @@ def _is_other(job: JobLine, record: Checkpoint, source: Source, flags: RequestFl
 
 
 def _why_pending(job: JobLine, source: Source, flags: RequestFlags) -> str | None:
-    end = source.runs[-1].end if source.runs else None
+    end = asking(source.runs)[-1].end if source.runs else None
     asked = _as_job(job, flags)
     if end is None or asked is None:
         return None

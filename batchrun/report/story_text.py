@@ -16,6 +16,7 @@ from batchrun.report.page import Block, Command, Page, Prose, Row, Tone, Words, 
 from batchrun.report.plain import clock, count, counted, dollars, duration, moment, rate
 from batchrun.report.stalls import listed
 from batchrun.report.story import Story
+from batchrun.stream.message import USAGE_ESTIMATED
 
 _TONES = {Status.DONE: Tone.GOOD, Status.FAILED: Tone.BAD}
 
@@ -26,7 +27,7 @@ def story_page(story: Story, now: str, zone: tzinfo | None = None) -> Page:
     if story.why_pending is not None:
         page.append(Block("", (row("why", story.why_pending, Tone.WARN),)))
     if story.record is not None:
-        page.append(Block("", tuple(_numbers(story.record, now, zone))))
+        page.append(Block("", tuple(_numbers(story.record, now, zone, simulated=story.simulated))))
     if story.superseded:
         page.append(Block("Earlier records, which count no longer", tuple(_earlier(story, now, zone))))
     if story.job is not None:
@@ -57,14 +58,17 @@ def _headline(story: Story) -> Words:
     why = (record.error or {}).get("cause") or record.stop_reason
     text = f"{story.id}: {record.status}" + (f" ({why})" if why else "")
     if record.status is Status.FAILED and not (story.is_removed or story.is_other_request):
-        text += "; it will not be asked again" if record.final else "; the next run asks it again"
+        again = "its answer is kept, and the next run delivers it" if record.is_kept else "the next run asks it again"
+        text += "; it will not be asked again" if record.final else f"; {again}"
     return Words(text, _TONES.get(record.status, Tone.WARN))
 
 
-def _numbers(record: Checkpoint, now: str, zone: tzinfo | None) -> Iterator[Row]:
+def _numbers(record: Checkpoint, now: str, zone: tzinfo | None, *, simulated: bool) -> Iterator[Row]:
     if record.error is not None:
         http = f" (HTTP {record.error['status']})" if record.error.get("status") else ""
         yield row("error", f"{record.error.get('message') or record.error.get('cause')}{http}", Tone.BAD)
+        if part := record.error.get("partial_characters"):
+            yield row("came of it", f"{count(part)} characters of the last attempt, thrown away")
     begin, end = (clock(moment(time), moment(now), zone) for time in (record.started, record.finished))
     yield row("time", f"{begin} to {end}: {duration(record.elapsed)} in {counted(record.attempts, 'attempt')}")
     if record.retried:
@@ -74,16 +78,23 @@ def _numbers(record: Checkpoint, now: str, zone: tzinfo | None) -> Iterator[Row]
         "CPU", f"{record.cpu:.3f} s of its own ({record.cores:.3f} cores); event loop {record.loop_cores:.2f} cores"
     )
     waste = f", {count(record.wasted_tokens)} wasted on failed attempts" if record.wasted_tokens else ""
-    cost = "unknown" if record.cost_usd is None else dollars(record.cost_usd)
-    yield row("tokens", f"{count(record.tokens)}{waste}; cost {cost}")
+    estimated = " (estimated)" if USAGE_ESTIMATED in record.flags else ""
+    yield row("tokens", f"{count(record.tokens)}{estimated}{waste}; {_cost(record, simulated=simulated)}")
     yield row("model", f"{record.model} on backend {record.backend}")
     if record.saved_tokens:
         yield row("ended early", f"{count(record.saved_tokens)} tokens saved, against max_tokens")
     if record.held_up:
         limits = ": the consumer is what limits this item" if record.held_up > CONSUMER_SHARE * record.wall else ""
-        yield row("sinks", f"held it up for {duration(record.held_up)} of {duration(record.wall)}{limits}")
-    if record.flags:
-        yield row("odd", ", ".join(record.flags))
+        yield row("sinks", f"held it up for {duration(record.held_up)}{limits}")
+    # That nobody tells the usage of an answer that we ended ourselves is nothing odd.
+    if odd := [flag for flag in record.flags if flag != USAGE_ESTIMATED or not record.saved_tokens]:
+        yield row("odd", ", ".join(odd))
+
+
+def _cost(record: Checkpoint, *, simulated: bool) -> str:
+    if simulated:
+        return "simulated, at no cost"
+    return "cost unknown" if record.cost_usd is None else f"cost {dollars(record.cost_usd)}"
 
 
 def _attempt(record: Checkpoint) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from batchrun.outcome import Status
 from batchrun.report.census import Census, Loop, Totals
+from batchrun.report.cost import Cost, cost_of
 from batchrun.report.early import EarlyEnds
 from batchrun.report.lines import Line
 from batchrun.report.look import LookAt, items_to_look_at
@@ -54,15 +55,6 @@ class Tokens:
     @property
     def wasted_share(self) -> float:
         return self.wasted / (self.answers + self.wasted) if self.wasted else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """US dollars of the items whose price is known; None, never 0, where none is."""
-
-    usd: float | None
-    priced: int
-    unpriced: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +109,7 @@ def summarise(night: Night, lines: Iterable[Line], periods: Iterable[Period]) ->
         others=_others(census, totals),
         retries=retries,
         tokens=_tokens(census, night),
-        cost=Cost(census.cost_usd if census.priced else None, census.priced, census.unpriced),
+        cost=cost_of(census, night),
         wall=census.wall(),
         elapsed=census.elapsed(),
         ttft=census.ttft(),

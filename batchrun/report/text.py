@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import tzinfo
 
+from batchrun.report.cost_text import cost_block
 from batchrun.report.ending_text import changed_words, resume_page, run_words
 from batchrun.report.headline import headline
 from batchrun.report.page import Block, Page, Row, Tone, Words, row
-from batchrun.report.plain import clock, count, counted, dollars, duration, moment, percent, rate, shorten
+from batchrun.report.plain import clock, count, counted, duration, moment, percent, rate, shorten
+from batchrun.report.resume import again_words
 from batchrun.report.sparkline import BLOCKS, downsample, sparkline
 from batchrun.report.spread import Spread
 from batchrun.report.stalls import listed
@@ -38,7 +40,7 @@ def report_page(summary: Summary, width: int, zone: tzinfo | None = None, marks:
     if summary.tonight.finished:
         page.append(_speed(summary))
     if has_asked:
-        page.append(_retries(summary))
+        page += [_retries(summary), cost_block(summary.cost)]
     if summary.series.times:
         page += [_load(summary, width, zone, marks), _limits(summary)]
     if has_asked or (summary.night.runs and not summary.retries.is_known):
@@ -89,7 +91,7 @@ def _job_file(summary: Summary) -> Page:
 
 
 def _causes(summary: Summary) -> Block:
-    again = f"; {count(summary.totals.again)} to be asked again" if summary.totals.again else ""
+    again = f"; {again_words(summary.totals, '')}" if summary.totals.again else ""
     return Block(f"Failed: {count(summary.totals.failed)}{again}", tuple(_kind_row(kind) for kind in summary.causes))
 
 
@@ -130,7 +132,7 @@ def _retries(summary: Summary) -> Block:
     spent = f"{count(tokens.answers)} answered"
     if tokens.wasted:
         spent += f", {count(tokens.wasted)} wasted on failed attempts ({percent(tokens.wasted_share)})"
-    rows = [row("failed attempts", failed), row("tokens", f"{spent}; {_cost(summary)}")]
+    rows = [row("failed attempts", failed), row("tokens", spent)]
     if summary.early is not None:
         rows.append(row("ended early", summary.early.words))
     return Block("Retries and waste", tuple(rows))
@@ -144,14 +146,6 @@ def _in_items(retries: Retries) -> str:
     return (
         f", {count(retries.in_finished)} of them in {items}" if retries.items else ", none of them in a finished item"
     )
-
-
-def _cost(summary: Summary) -> str:
-    cost = summary.cost
-    if cost.usd is None:
-        return "cost unknown"
-    unknown = f" and {counted(cost.unpriced, 'item')} of unknown price" if cost.unpriced else ""
-    return f"cost {dollars(cost.usd)}{unknown}"
 
 
 def _load(summary: Summary, width: int, zone: tzinfo | None, marks: str) -> Block:

@@ -36,6 +36,7 @@ LIMITS = {
     "max_slots": "--max-slots",
     "jobs": "too few items left to fill the slots",
     "rate_limit": "the provider's rate limit",
+    "outage": "the provider, which did not answer",
     "paused": "`batchrun tune --pause`",
     "ramp": "nothing (still growing)",
     STOPPING: "the stop that was asked for",

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from batchrun.errors import BatchrunError, ConfigError, UsageError
+from batchrun.simulator.faults import FAULTS
 from batchrun.simulator.request_log import RequestLog
 from batchrun.simulator.scenario import NAMED, Scenario
 from batchrun.simulator.server import HOST, serve
@@ -36,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m batchrun.simulator",
         description=f"Serve simulated Messages and chat completions APIs on {HOST} until stdin ends.",
+        epilog=f"Faults by script, and as rates of a scenario: {', '.join(FAULTS)}.",
     )
     parser.add_argument("--port", type=int, default=0, help="the port to listen on; 0, the default, takes a free one")
     parser.add_argument(

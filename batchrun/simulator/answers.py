@@ -15,11 +15,13 @@ import orjson
 from batchrun.simulator.directives import Directives, directives_in, without_directives
 from batchrun.simulator.prose import pieces, sentences
 from batchrun.simulator.request import (
+    SERVER_TOOL,
     has_cached_system,
     input_tokens,
     prompt_of,
     request_hash,
     system_tokens,
+    turns_given,
 )
 
 _SHORTEST, _LONGEST = 40, 300
@@ -30,12 +32,13 @@ _JSON_PIECE_CHARS = 12
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool_use block: `arguments` as they are streamed, their concatenation being the JSON of `input`."""
+    """A block of this `kind`: `arguments` as they are streamed, their concatenation being the JSON of `input`."""
 
     id: str
     name: str
     input: dict[str, Any]
     arguments: tuple[str, ...]
+    kind: str = "tool_use"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ def answer_for(body: dict[str, Any]) -> SimulatedAnswer:
         tokens=(),
         input_tokens=input_tokens(body) + system_tokens(body) - cached,
         output_tokens=0,
-        stop_reason=directives.stop_reason or "end_turn",
+        stop_reason=directives.stop_reason_for(turns_given(body)) or "end_turn",
         message_id=f"msg_{request}",
         model=str(body.get("model")),
         request=request,
@@ -99,7 +102,7 @@ def _with_text(
 ) -> SimulatedAnswer:
     """`left` is what max_tokens leaves to the text."""
     wanted = chance.randint(_SHORTEST, _LONGEST) if directives.tokens is None else directives.tokens
-    if directives.stop_reason == "refusal":
+    if blank.stop_reason == "refusal":
         wanted = min(wanted, _REFUSAL_TOKENS)
     opening = pieces(_opening(prompt_of(body), blank.request))
     written = (opening + pieces(" " + sentences(chance, wanted - len(opening))))[:wanted]
@@ -117,7 +120,15 @@ def _with_text(
         output_tokens=_billed(blank, len(tokens)),
         stop_reason=stop_reason,
         stop_sequence=stop_sequence,
+        tool=_search(blank) if stop_reason == "pause_turn" else None,
     )
+
+
+def _search(blank: SimulatedAnswer) -> ToolCall:
+    """What an answer pauses in: the provider's own tool, which nobody else runs."""
+    query = {"query": f"request {blank.request}"}
+    arguments = (orjson.dumps(query).decode(),)
+    return ToolCall(f"srvtoolu_{blank.request}", "web_search", query, arguments, kind=SERVER_TOOL)
 
 
 def _with_tool(blank: SimulatedAnswer, tool: dict[str, Any], chance: Random, left: int) -> SimulatedAnswer:

@@ -5,9 +5,8 @@ Pure; who is at fault is decided elsewhere.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 
@@ -31,16 +30,14 @@ _MESSAGE_OF_STATUS = {
     529: "Overloaded",
 }
 
-# What a refused organization is told about its limits; only `remaining` and `reset` mean something here.
-_SIMULATED_LIMITS = {"requests": 1000, "tokens": 500_000, "input-tokens": 400_000, "output-tokens": 100_000}
-
 
 @dataclass(frozen=True, slots=True)
 class ApiError:
-    """An answer with a status from 400 up."""
+    """An answer with a status from 400 up; `code` says more than the status where there is one."""
 
     status: int
     message: str
+    code: str | None = None
 
     @property
     def type(self) -> str:
@@ -50,22 +47,12 @@ class ApiError:
 
     def body(self, request_id: str) -> bytes:
         """The JSON body."""
-        error = {"type": self.type, "message": self.message}
+        error: dict[str, Any] = {"type": self.type, "message": self.message}
+        if self.code:
+            error["details"] = {"error_code": self.code}
         return orjson.dumps({"type": "error", "error": error, "request_id": request_id})
 
 
-def error_of(status: int) -> ApiError:
+def error_of(status: int, code: str | None = None) -> ApiError:
     """The error that a scenario or a directive asks for by its status."""
-    return ApiError(status, _MESSAGE_OF_STATUS.get(status, f"The simulator was asked for a status {status}."))
-
-
-def limit_headers(retry_after: float, now: float) -> dict[str, str]:
-    """What a client that asked too often is told; `now` is in seconds since 1970."""
-    # Whole seconds rounded down, as the API gives them: the reset never lies behind what retry-after says.
-    reset = datetime.fromtimestamp(math.floor(now + retry_after), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    headers = {"retry-after": f"{retry_after:g}"}
-    for bucket, limit in _SIMULATED_LIMITS.items():
-        headers[f"anthropic-ratelimit-{bucket}-limit"] = str(limit)
-        headers[f"anthropic-ratelimit-{bucket}-remaining"] = "0" if bucket == "requests" else str(limit)
-        headers[f"anthropic-ratelimit-{bucket}-reset"] = reset
-    return headers
+    return ApiError(status, _MESSAGE_OF_STATUS.get(status, f"The simulator was asked for a status {status}."), code)

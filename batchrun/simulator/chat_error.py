@@ -16,8 +16,6 @@ _WORDS: dict[int, tuple[str, str | None]] = {
 }
 _FIELD = re.compile(r"([a-z_]+(?:\.\w+)*): ")
 
-_SIMULATED_LIMIT = 1000
-
 
 def chat_error_body(error: ApiError, request_id: str) -> bytes:
     """The JSON body; the id goes in a header alone."""
@@ -25,14 +23,4 @@ def chat_error_body(error: ApiError, request_id: str) -> bytes:
     kind, code = _WORDS.get(error.status, (default, None))
     field = _FIELD.match(error.message)
     param = field[1] if field else None
-    return orjson.dumps({"error": {"message": error.message, "type": kind, "param": param, "code": code}})
-
-
-def chat_limit_headers(retry_after: float, _: float) -> dict[str, str]:
-    """What a client that asked too often is told. The reset is a duration here, whatever the time."""
-    return {
-        "retry-after": f"{retry_after:g}",
-        "x-ratelimit-limit-requests": str(_SIMULATED_LIMIT),
-        "x-ratelimit-remaining-requests": "0",
-        "x-ratelimit-reset-requests": f"{retry_after:g}s",
-    }
+    return orjson.dumps({"error": {"message": error.message, "type": kind, "param": param, "code": error.code or code}})

@@ -11,9 +11,11 @@ import orjson
 from batchrun.simulator.answers import SimulatedAnswer, ToolCall
 from batchrun.simulator.events import Event
 
-_KEEP_ALIVE = b": keep-alive\n\n"
+KEEP_ALIVE = b": keep-alive\n\n"
 # Unix seconds; made up, like all that is not the answer.
 _CREATED = 0
+
+FIRST_DELTA = {"role": "assistant", "content": ""}
 
 _FINISH_REASONS = {
     "end_turn": "stop",
@@ -27,15 +29,16 @@ _FINISH_REASONS = {
 def completion_json(answer: SimulatedAnswer) -> bytes:
     """The whole completion, as an answer without streaming."""
     is_refusal = answer.stop_reason == "refusal"
+    tool = _tool_of(answer)
     message: dict[str, Any] = {
         "role": "assistant",
-        "content": None if is_refusal or answer.tool else answer.text,
+        "content": None if is_refusal or tool else answer.text,
         "refusal": answer.text if is_refusal else None,
     }
     if answer.thinking is not None:
         message["reasoning_content"] = "".join(answer.thinking.tokens)
-    if answer.tool is not None:
-        message["tool_calls"] = [_call(answer.tool, "".join(answer.tool.arguments))]
+    if tool is not None:
+        message["tool_calls"] = [_call(tool, "".join(tool.arguments))]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish_reason(answer)}
     return orjson.dumps(_head(answer, "chat.completion") | {"choices": [choice], "usage": _usage(answer)})
 
@@ -45,21 +48,20 @@ def chat_events(answer: SimulatedAnswer, *, with_usage: bool, with_space: bool) 
     for, `[DONE]`. Without `with_space` nothing stands between `data:` and the data, as with some servers."""
     field = b"data: " if with_space else b"data:"
     # In a stream whose usage was asked for, every chunk has the field, and all but the last leave it empty.
-    head = _head(answer, "chat.completion.chunk") | ({"usage": None} if with_usage else {})
+    head = chunk_head(answer) | ({"usage": None} if with_usage else {})
 
     def event(delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
-        return field + orjson.dumps(head | {"choices": [choice]}) + b"\n\n"
+        return field + orjson.dumps(head | choice_of(delta, finish_reason)) + b"\n\n"
 
-    yield event({"role": "assistant", "content": ""}), False
-    yield _KEEP_ALIVE, False
+    yield event(FIRST_DELTA), False
+    yield KEEP_ALIVE, False
     if answer.thinking is not None:
         yield from _pieces(event({"reasoning_content": "@"}), answer.thinking.tokens)
     yield from _pieces(event({"refusal" if answer.stop_reason == "refusal" else "content": "@"}), answer.tokens)
-    if answer.tool is not None:
-        yield event({"tool_calls": [{"index": 0} | _call(answer.tool, "")]}), False
+    if tool := _tool_of(answer):
+        yield event({"tool_calls": [{"index": 0} | _call(tool, "")]}), False
         arguments = {"index": 0, "function": {"arguments": "@"}}
-        yield from _pieces(event({"tool_calls": [arguments]}), answer.tool.arguments)
+        yield from _pieces(event({"tool_calls": [arguments]}), tool.arguments)
     yield event({}, _finish_reason(answer)), False
     if with_usage:
         yield field + orjson.dumps(head | {"choices": [], "usage": _usage(answer)}) + b"\n\n", False
@@ -69,6 +71,16 @@ def chat_events(answer: SimulatedAnswer, *, with_usage: bool, with_space: bool) 
 def closing_events(*, with_usage: bool) -> int:
     """How many events follow the last piece of the answer."""
     return 3 if with_usage else 2
+
+
+def chunk_head(answer: SimulatedAnswer) -> dict[str, Any]:
+    """What every chunk of a stream begins with."""
+    return _head(answer, "chat.completion.chunk")
+
+
+def choice_of(delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
+    """What a chunk with this delta has beside its head."""
+    return {"choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}]}
 
 
 def _pieces(pattern: bytes, texts: tuple[str, ...]) -> Iterator[Event]:
@@ -82,6 +94,11 @@ def _pieces(pattern: bytes, texts: tuple[str, ...]) -> Iterator[Event]:
 
 def _head(answer: SimulatedAnswer, kind: str) -> dict[str, Any]:
     return {"id": f"chatcmpl-{answer.request}", "object": kind, "created": _CREATED, "model": answer.model}
+
+
+def _tool_of(answer: SimulatedAnswer) -> ToolCall | None:
+    """The tool that the client is to call; this API knows no tools of the server's own."""
+    return answer.tool if answer.tool and answer.tool.kind == "tool_use" else None
 
 
 def _call(tool: ToolCall, arguments: str) -> dict[str, Any]:

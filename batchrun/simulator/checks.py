@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from batchrun.simulator.api_error import ApiError
 from batchrun.simulator.models import is_known_model
+from batchrun.simulator.request import server_tools_in
 
 # From this version on the sampling parameters are gone.
 _WITHOUT_SAMPLING = "2026-10-21"
 _SAMPLING = ("temperature", "top_p", "top_k")
 _ROLES = ("user", "assistant", "system")
+# From this generation on an answer cannot be begun by the client.
+_FIRST_WITHOUT_PREFILL = 5
+_GENERATION = re.compile(r"-(\d+)(?:-|$)")
 
 # The fields that the answer is made from, and what each has to be; all others pass as they are.
 _KINDS: dict[str, tuple[type, str]] = {
@@ -55,6 +60,8 @@ def check_message(body: object, version: str) -> ApiError | None:
         return ApiError(400, "max_tokens: must be a whole number of 1 or more")
     if not all(isinstance(stop, str) for stop in body.get("stop_sequences") or ()):
         return ApiError(400, "stop_sequences: must be a list of strings")
+    if _is_prefilled(body):
+        return ApiError(400, "messages: this model begins its answers itself; the last message must be the user's")
     if version >= _WITHOUT_SAMPLING:
         for name in _SAMPLING:
             if name in body:
@@ -74,6 +81,14 @@ def check_count(body: object) -> ApiError | None:
             return ApiError(400, f"{name}: must be {words}")
     error = _check_messages(body["messages"]) or _check_tools(body)
     return error or check_model(body["model"])
+
+
+def _is_prefilled(body: dict[str, Any]) -> bool:
+    """Whether the client begins the answer, to a model that does not take that; one that paused is sent back to it."""
+    last, generation = body["messages"][-1], _GENERATION.search(body["model"])
+    if last["role"] != "assistant" or generation is None or int(generation[1]) < _FIRST_WITHOUT_PREFILL:
+        return False
+    return not server_tools_in(last)
 
 
 def check_model(model: str) -> ApiError | None:

@@ -30,6 +30,7 @@ class Connection(asyncio.Protocol):
         self._is_full = False
         self._exchange: Exchange | None = None
         self._playback: Playback | None = None
+        self._answered = 0
         self._begin(b"")
 
     def __repr__(self) -> str:
@@ -115,7 +116,8 @@ class Connection(asyncio.Protocol):
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self._head.headers}
         path, _, _ = self._head.target.decode("latin-1").partition("?")
         too_large = self._body_bytes > MAX_BODY_BYTES
-        request = HttpRequest(self._head.method.decode(), path, headers, b"".join(self._body), too_large)
+        method, body = self._head.method.decode(), b"".join(self._body)
+        request = HttpRequest(method, path, headers, body, too_large, is_first=not self._answered)
         # Held no longer: a thousand streams in flight would hold a thousand prompts.
         self._body.clear()
         self._play(self._service.open(request))
@@ -131,6 +133,7 @@ class Connection(asyncio.Protocol):
 
     def _played(self) -> None:
         """The script is at its end: on to the next request, unless either side is done with the connection."""
+        self._answered += 1
         self._close_exchange("sent")
         if self._transport is None or self._transport.is_closing():
             return

@@ -5,25 +5,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from batchrun.simulator.api_error import ApiError, limit_headers
+from batchrun.simulator.api_error import ApiError
 from batchrun.simulator.chat_checks import check_chat, check_chat_headers, check_chat_model, check_stream_options
-from batchrun.simulator.chat_error import chat_error_body, chat_limit_headers
-from batchrun.simulator.chat_events import chat_events, closing_events, completion_json
+from batchrun.simulator.chat_error import chat_error_body
 from batchrun.simulator.chat_request import messages_request
 from batchrun.simulator.checks import check_headers, check_message, check_model
+from batchrun.simulator.limit_headers import LimitHeaders, chat_limit_headers, messages_limit_headers
 from batchrun.simulator.scenario import Scenario
-from batchrun.simulator.script import MESSAGES, Script, Wording, json_script
+from batchrun.simulator.script import Script, Wording, json_script
+from batchrun.simulator.wordings import MESSAGES, chat_wording
 
 Body = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One API. `request` gives the Messages request that asks for the same as a body which has passed `check`;
-    `limit_headers` takes the seconds to wait and the present, in seconds since 1970."""
+    """One API. `request` gives the Messages request that asks for the same as a body which has passed `check`."""
 
     name: str
     check_headers: Callable[[Mapping[str, str]], ApiError | None]
@@ -32,7 +31,7 @@ class Dialect:
     request: Callable[[Body], Body]
     wording: Callable[[Body, Scenario], Wording]
     error_body: Callable[[ApiError, str], bytes]
-    limit_headers: Callable[[float, float], dict[str, str]]
+    limit_headers: LimitHeaders
 
     def __repr__(self) -> str:
         return f"<Dialect {self.name}>"
@@ -55,8 +54,7 @@ def _check_chat(body: object, _: Mapping[str, str], scenario: Scenario) -> ApiEr
 
 def _chat_wording(body: Body, scenario: Scenario) -> Wording:
     with_usage = bool((body.get("stream_options") or {}).get("include_usage"))
-    events = partial(chat_events, with_usage=with_usage, with_space=scenario.data_space)
-    return Wording(events, completion_json, closing_events(with_usage=with_usage))
+    return chat_wording(with_usage=with_usage, with_space=scenario.data_space)
 
 
 MESSAGES_API = Dialect(
@@ -67,7 +65,7 @@ MESSAGES_API = Dialect(
     request=lambda body: body,
     wording=lambda body, scenario: MESSAGES,
     error_body=ApiError.body,
-    limit_headers=limit_headers,
+    limit_headers=messages_limit_headers,
 )
 CHAT_API = Dialect(
     name="chat",

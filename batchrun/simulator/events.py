@@ -1,4 +1,5 @@
-"""An answer in the words of the Messages API: a message, or the events of a stream. Pure; HTTP framing is elsewhere."""
+"""An answer in the words of the Messages API: a message, or the events of a stream. Pure; HTTP framing is elsewhere,
+and what is said when something goes wrong stands in `strays.py`."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ Event = tuple[bytes, bool]
 # message_delta and message_stop.
 CLOSING_EVENTS = 2
 
-_PING = b'event: ping\ndata: {"type": "ping"}\n\n'
+PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 
 # The first output token is generated when message_start is sent; the API's own streams count it there.
 _FIRST_OUTPUT_TOKENS = 1
@@ -32,9 +33,7 @@ def message_json(answer: SimulatedAnswer) -> bytes:
 
 def events(answer: SimulatedAnswer) -> Iterator[Event]:
     """The events of a stream in the API's order."""
-    start = _message(answer)
-    start["usage"] = _usage(answer, _FIRST_OUTPUT_TOKENS)
-    yield _event("message_start", {"message": start}), False
+    yield start(answer), False
     index = 0
     if answer.thinking is not None:
         yield from _block(index, {"type": "thinking", "thinking": "", "signature": ""}, _thoughts(answer.thinking))
@@ -45,16 +44,28 @@ def events(answer: SimulatedAnswer) -> Iterator[Event]:
     if answer.tool is not None:
         yield from _block(index, _tool(answer.tool, {}), _arguments(answer.tool, index))
     usage = _usage(answer, answer.output_tokens)
-    yield _event("message_delta", {"delta": _stop(answer), "usage": usage}), False
-    yield _event("message_stop", {}), False
+    yield event("message_delta", {"delta": _stop(answer), "usage": usage}), False
+    yield event("message_stop", {}), False
+
+
+def start(answer: SimulatedAnswer) -> bytes:
+    """The first event."""
+    message = _message(answer)
+    message["usage"] = _usage(answer, _FIRST_OUTPUT_TOKENS)
+    return event("message_start", {"message": message})
+
+
+def event(name: str, fields: dict[str, Any]) -> bytes:
+    """An event as bytes."""
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), orjson.dumps({"type": name, **fields}))
 
 
 def _block(index: int, block: dict[str, Any], deltas: Iterator[Event]) -> Iterator[Event]:
-    yield _event("content_block_start", {"index": index, "content_block": block}), False
+    yield event("content_block_start", {"index": index, "content_block": block}), False
     if index == 0:
-        yield _PING, False
+        yield PING, False
     yield from deltas
-    yield _event("content_block_stop", {"index": index}), False
+    yield event("content_block_stop", {"index": index}), False
 
 
 def _thoughts(thinking: Thinking) -> Iterator[Event]:
@@ -79,11 +90,7 @@ def _pieces(kind: str, field: str, index: int, texts: tuple[str, ...]) -> Iterat
 
 
 def _delta(index: int, delta: dict[str, Any]) -> bytes:
-    return _event("content_block_delta", {"index": index, "delta": delta})
-
-
-def _event(name: str, fields: dict[str, Any]) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), orjson.dumps({"type": name, **fields}))
+    return event("content_block_delta", {"index": index, "delta": delta})
 
 
 def _message(answer: SimulatedAnswer) -> dict[str, Any]:
@@ -111,7 +118,7 @@ def _content(answer: SimulatedAnswer) -> list[dict[str, Any]]:
 
 
 def _tool(tool: ToolCall, values: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "tool_use", "id": tool.id, "name": tool.name, "input": values}
+    return {"type": tool.kind, "id": tool.id, "name": tool.name, "input": values}
 
 
 def _stop(answer: SimulatedAnswer) -> dict[str, Any]:

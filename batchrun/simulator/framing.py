@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 LAST_CHUNK = b"0\r\n\r\n"
@@ -9,6 +10,11 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _REASON = {status.value: status.phrase for status in HTTPStatus}
 _REASON[529] = "Overloaded"
+_STREAM = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache",
+    "transfer-encoding": "chunked",
+}
 
 
 def head(status: int, request_id: str, headers: dict[str, str]) -> bytes:
@@ -20,23 +26,15 @@ def head(status: int, request_id: str, headers: dict[str, str]) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def stream_head(request_id: str) -> bytes:
+def stream_head(request_id: str, headers: Mapping[str, str] | None = None) -> bytes:
     """The head of an event stream in chunks."""
-    return head(
-        200,
-        request_id,
-        {
-            "content-type": "text/event-stream; charset=utf-8",
-            "cache-control": "no-cache",
-            "transfer-encoding": "chunked",
-        },
-    )
+    return head(200, request_id, _STREAM | dict(headers or {}))
 
 
-def json_head(status: int, request_id: str, length: int, headers: dict[str, str] | None = None) -> bytes:
+def json_head(status: int, request_id: str, length: int, headers: Mapping[str, str] | None = None) -> bytes:
     """The head of a JSON body of `length` bytes."""
     own = {"content-type": "application/json", "content-length": str(length)}
-    return head(status, request_id, own | (headers or {}))
+    return head(status, request_id, own | dict(headers or {}))
 
 
 def chunk(data: bytes) -> bytes:

@@ -10,6 +10,8 @@ import orjson
 # 64 bits: a million different requests share a hash with a chance of 3 in 100 million.
 HASH_BYTES = 8
 
+SERVER_TOOL = "server_tool_use"
+
 # A rule of thumb for English text; the simulator needs a plausible figure, not a tokenizer.
 BYTES_PER_TOKEN = 4
 
@@ -27,6 +29,24 @@ def prompt_of(body: dict[str, Any]) -> str:
         if message.get("role") == "user":
             return _text_of(message.get("content"))
     return ""
+
+
+def turns_given(body: dict[str, Any]) -> int:
+    """How many parts of the answer to the last user message the request holds already: each of them ends in a tool of
+    the provider's own, and is sent back as it came."""
+    turns = 0
+    for message in reversed(body.get("messages") or ()):
+        if message.get("role") == "user":
+            break
+        turns += server_tools_in(message)
+    return turns
+
+
+def server_tools_in(message: dict[str, Any]) -> int:
+    """How many calls of the provider's own tools a message holds."""
+    content = message.get("content")
+    blocks = content if isinstance(content, list) else []
+    return sum(isinstance(block, dict) and block.get("type") == SERVER_TOOL for block in blocks)
 
 
 def input_tokens(body: dict[str, Any]) -> int:

@@ -10,8 +10,8 @@ import resource
 import signal
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 
 from batchrun.errors import ConfigError
 from batchrun.simulator.connection import Connection
@@ -44,24 +44,38 @@ async def serve(
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    service = Service(scenario, log, Stats())
+    _raise_file_limit()
+    async with listening(Service(scenario, log, Stats()), port) as found:
+        if is_tied_to_stdin:
+            _watch_stdin(loop, stop)
+        gc.freeze()
+        gc.set_threshold(_GC_THRESHOLD)
+        announce(found)
+        await stop.wait()
+
+
+@asynccontextmanager
+async def listening(service: Service, port: int = 0) -> AsyncIterator[int]:
+    """Have the service answer on a port, which is given out; at the end what is in flight is cut off.
+
+    Raises:
+        ConfigError: the port cannot be had.
+    """
+    loop = asyncio.get_running_loop()
     pacer = Pacer(loop)
     connections: set[Connection] = set()
-    _raise_file_limit()
     try:
         server = await loop.create_server(lambda: Connection(service, pacer, connections), HOST, port, backlog=_BACKLOG)
     except (OSError, OverflowError) as exc:
         raise ConfigError(f"port {port} {_refusal(exc)}; choose another, or 0 for a free one") from exc
-    if is_tied_to_stdin:
-        _watch_stdin(loop, stop)
-    gc.freeze()
-    gc.set_threshold(_GC_THRESHOLD)
-    announce(server.sockets[0].getsockname()[1])
-    await stop.wait()
-    server.close()
-    for connection in list(connections):
-        connection.stop()
-    await asyncio.sleep(0)  # lets the connections say their last words to the log
+    try:
+        found: int = server.sockets[0].getsockname()[1]
+        yield found
+    finally:
+        server.close()
+        for connection in list(connections):
+            connection.stop()
+        await asyncio.sleep(0)  # lets the connections say their last words to the log
 
 
 def _refusal(exc: OSError | OverflowError) -> str:

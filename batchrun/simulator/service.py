@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -15,14 +16,19 @@ import orjson
 from batchrun.simulator.answers import answer_for
 from batchrun.simulator.api_error import ApiError, error_of
 from batchrun.simulator.checks import check_count
-from batchrun.simulator.dialect import CHAT_API, MESSAGES_API, Dialect
+from batchrun.simulator.dialect import CHAT_API, MESSAGES_API, Body, Dialect
 from batchrun.simulator.directives import directives_in
-from batchrun.simulator.faults import Fault, FaultKind, fault_of
+from batchrun.simulator.faults import Fault, FaultKind
+from batchrun.simulator.limit_headers import refusal_headers
+from batchrun.simulator.limits import INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, Limits
+from batchrun.simulator.lot import fault_of
 from batchrun.simulator.models import chat_model_facts, chat_model_list, model_facts, model_page
+from batchrun.simulator.repertoire import answer_script
 from batchrun.simulator.request import input_tokens, prompt_of, request_hash, system_tokens
 from batchrun.simulator.request_log import RequestLog
 from batchrun.simulator.scenario import Scenario
-from batchrun.simulator.script import Ending, Part, Script, answer_script, json_script
+from batchrun.simulator.script import Ending, Part, Script, json_script
+from batchrun.simulator.stand_ins import gateway_page
 from batchrun.simulator.stats import Stats
 
 # The API's own limit for a Messages request.
@@ -34,13 +40,15 @@ _MODELS, _STATS = "/v1/models", "/_simulator/stats"
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request as it came; header names are in lower case. `body` is empty where it was `too_large` to keep."""
+    """A request as it came; header names are in lower case. `body` is empty where it was `too_large` to keep;
+    `is_first`: its connection served none before it."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes
     too_large: bool = False
+    is_first: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,7 @@ class Service:
         self._scenario = scenario
         self._log = log
         self._seen: dict[tuple[str, str], int] = {}
+        self._limits = Limits(scenario, time.monotonic())
         self._request_ids = count(1)
         # Request ids of two simulators must not be confused in one log.
         self._request_id_head = f"req_{os.getpid():06x}{int(time.time()):08x}"
@@ -133,18 +142,49 @@ class Service:
             return Exchange(dialect.refuse(error, request_id), entry)
         asked = dialect.request(body)
         key, prompt = request_hash(asked), prompt_of(asked)
+        if wait := self._wait_for(asked):
+            # Not counted as seen: the faults of a night must not hang on how fast the client is.
+            seen, fault = self._seen.get((dialect.name, key), 0), Fault(FaultKind.STATUS, status=429)
+            entry = self._logged(key, prompt, seen, fault=fault)
+            return Exchange(dialect.refuse(error_of(429), request_id, self._quota_headers(dialect, wait)), entry)
+        seen, fault = self._meet(dialect, key, prompt, request)
+        entry = self._logged(key, prompt, seen, fault=fault)
+        if fault.kind is FaultKind.STATUS:
+            return Exchange(self._scripted_refusal(dialect, fault, request_id), entry)
+        headers, wording = self._quota_headers(dialect), dialect.wording(body, self._scenario)
+        part = Part(answer_for(asked), bool(body.get("stream")), fault, self._scenario, request_id, wording, headers)
+        return Exchange(answer_script(part), entry)
+
+    def _wait_for(self, asked: Body) -> int:
+        """Whole seconds that the client is told to wait, as the API tells them; 0 where it is admitted."""
+        wait = math.ceil(self._limits.admit(_costs_of(asked), time.monotonic())) if self._limits else 0
+        if wait:
+            self.stats.refused += 1
+        else:
+            self.stats.admitted += 1
+        return wait
+
+    def _quota_headers(self, dialect: Dialect, wait: float | None = None) -> dict[str, str]:
+        if not (self._limits and self._scenario.quota_headers):
+            return {}
+        return dialect.limit_headers(self._limits.standings(time.monotonic()), wait, time.time())
+
+    def _meet(self, dialect: Dialect, key: str, prompt: str, request: HttpRequest) -> tuple[int, Fault]:
+        """How often the request was seen before, and which fault it meets this time."""
         seen = self._seen.get((dialect.name, key), 0)
         self._seen[dialect.name, key] = seen + 1
         fault = fault_of(self._scenario, key, seen, directives_in(prompt).fault_for(seen))
-        entry = self._logged(key, prompt, seen, fault=fault)
+        if fault.kind is FaultKind.STALE and request.is_first:
+            fault = Fault()
         if fault.kind is not FaultKind.NONE:
             self.stats.count_fault(str(fault))
-        if fault.kind is FaultKind.STATUS:
-            headers = dialect.limit_headers(self._scenario.retry_after, time.time()) if fault.status == 429 else None
-            return Exchange(dialect.refuse(error_of(fault.status), request_id, headers), entry)
-        wording = dialect.wording(body, self._scenario)
-        part = Part(answer_for(asked), bool(body.get("stream")), fault, self._scenario, request_id, wording)
-        return Exchange(answer_script(part), entry)
+        return seen, fault
+
+    def _scripted_refusal(self, dialect: Dialect, fault: Fault, request_id: str) -> Script:
+        headers = refusal_headers(fault, self._scenario.retry_after, dialect.limit_headers, time.time())
+        if "html" in fault.options:
+            return gateway_page(fault.status, request_id, headers)
+        return dialect.refuse(error_of(fault.status, fault.options.get("code")), request_id, headers)
 
     def _logged(self, key: str | None, prompt: str | None, seen: int = 0, *, fault: Fault) -> Entry:
         self._log.arrived(request=key, prompt=prompt, seen=seen, fault=str(fault))
@@ -182,6 +222,13 @@ def _dialect_of(request: HttpRequest) -> Dialect:
 
 def _refused(error: ApiError, request_id: str, dialect: Dialect) -> Exchange:
     return Exchange(dialect.refuse(error, request_id))
+
+
+def _costs_of(asked: Body) -> dict[str, float]:
+    """What a request takes out of each bucket; what is read from a cache takes nothing."""
+    answer = answer_for(asked)
+    tokens = answer.input_tokens + answer.cache_creation_input_tokens
+    return {REQUESTS: 1.0, INPUT_TOKENS: tokens, OUTPUT_TOKENS: answer.output_tokens}
 
 
 def _parsed(request: HttpRequest, dialect: Dialect) -> tuple[Any, ApiError | None]:

@@ -11,10 +11,13 @@ from typing import Any
 
 @dataclass(slots=True)
 class Stats:
-    """Counters since the start. `requests` and `in_flight` count every request, `faults` those of messages."""
+    """Counters since the start. `requests` and `in_flight` count every request, the others those of messages: `faults`
+    as they were met, `admitted` and `refused` by the limits."""
 
     requests: int = 0
     in_flight: int = 0
+    admitted: int = 0
+    refused: int = 0
     connections_open: int = 0
     connections_total: int = 0
     events_sent: int = 0

@@ -38,7 +38,7 @@ class CommandSink:
 
     def __init__(self, command: str, parallel: int | None = None, time_limit: float | None = TIME_LIMIT) -> None:
         if not command.strip():
-            raise ConfigError("--each is empty; give a shell command, such as 'cat > \"$BATCHRUN_ID.md\"'")
+            raise ConfigError("--each is empty; give a shell command, such as 'cat >> answers.txt'")
         if parallel is not None and parallel < 1:
             raise ConfigError(f"--each cannot run {parallel} commands at once; give 1 or more")
         self.name = f"--each {command!r}"
@@ -121,9 +121,14 @@ def _environment(item: SinkItem) -> dict[str, str]:
 
 def _tell(status: int) -> str:
     if status < 0:
-        return f"was ended by {signal.Signals(-status).name}"
+        return f"was ended by {_signal_name(-status)}"
     hint = " (no such command)" if status == SHELL_KNOWS_NO_SUCH else ""
     return f"exit status {status}{hint}"
+
+
+def _signal_name(number: int) -> str:
+    # The real-time ones between the first and the last have none.
+    return next((each.name for each in signal.Signals if each == number), f"signal {number}")
 
 
 def _last_words(said: IO[bytes]) -> str:

@@ -10,13 +10,14 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
+from batchrun.sinks.blame import Blame
 from batchrun.sinks.sink import Sink, SinkItem
 from batchrun.stream.pipe import DEFAULT_SIZE, Pipe, PipeAborted, PipeFigures, SinkFailed
 
 
 class Delivery:
     """An `async with` around one attempt; the attempt puts deltas into `pipe` (None where no sink wants them), and
-    `finish` hands on the answer. Leaving without `finish` aborts.
+    `finish` hands on the answer. Leaving without `finish` aborts. `is_delivered` once every sink has the answer.
 
     However it is left, no sink is called for this attempt any more once it is left, so the next attempt of the item may
     begin. A cancellation alone does not wait for that.
@@ -30,18 +31,23 @@ class Delivery:
         self._answer: SinkItem | None = None
         self._is_decided = asyncio.Event()
         self._is_over = asyncio.Event()
-        self._is_delivered = False
+        self.is_delivered = False
         self._failure: SinkFailed | None = None
         self._lag = 0.0
 
     def __repr__(self) -> str:
-        state = "delivered" if self._is_delivered else "over" if self._is_over.is_set() else "on its way"
+        state = "delivered" if self.is_delivered else "over" if self._is_over.is_set() else "on its way"
         return f"<Delivery {self._item.id!r} attempt {self._item.attempt} {state}>"
 
     @property
     def figures(self) -> PipeFigures:
         """Those of the pipe; nothing but zeros where there is none."""
         return PipeFigures() if self.pipe is None else self.pipe.figures
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the answer is whole, and the sinks alone are waited for."""
+        return self._answer is not None and not self._is_over.is_set()
 
     @property
     def held_up(self) -> float:
@@ -57,18 +63,22 @@ class Delivery:
         began = self._now()
         self._answer = answer
         self._decide()
-        await self._is_over.wait()
-        self._lag = self._now() - began
+        try:
+            await self._is_over.wait()
+        finally:
+            self._lag = self._now() - began
         if self._failure is not None:
             raise self._failure
-        if not self._is_delivered:
+        if not self.is_delivered:
             raise SinkFailed(f"{self._sink.name}: the delivery was broken off")
 
     async def run(self) -> None:
         """The consumer's side. Raises nothing of the sinks': who waits at the other end is told."""
         try:
-            if await self._pass_on_deltas():
-                await self._hand_over()
+            # Whatever a sink may raise besides ends its item: from here it would end the run.
+            with Blame(self._sink.name):
+                if await self._pass_on_deltas():
+                    await self._hand_over()
         except SinkFailed as failed:
             self._failure = failed
             if self.pipe is not None:
@@ -121,4 +131,4 @@ class Delivery:
             # It came in one document; whoever wants deltas gets it as one.
             await self._sink.delta(self._item, self._answer.text)
         await self._sink.deliver(self._answer)
-        self._is_delivered = True
+        self.is_delivered = True

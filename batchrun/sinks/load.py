@@ -51,8 +51,8 @@ def _import(name: str, module_name: str, directory: Path) -> ModuleType:
         missing = failed.__cause__
         is_missing = isinstance(missing, ModuleNotFoundError) and f"{module_name}.".startswith(f"{missing.name}.")
         if is_missing:
-            what = f"{name}: there is no module {module_name}; put {module_name}.py into {directory}, or install it"
-            raise ConfigError(what) from failed
+            place = f"put {module_name}.py into {directory.absolute()}, or install it"
+            raise ConfigError(f"{name}: there is no module {module_name}; {place}") from failed
         raise ConfigError(f"{failed}; {module_name} fails as it is imported: mend it") from failed
 
 

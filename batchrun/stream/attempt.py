@@ -12,7 +12,7 @@ from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.providers.provider import Provider, Reply, Request
 from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.folds import DOCUMENTS, FOLDS, Fold
-from batchrun.stream.message import Kind, Message, StreamError, Truncated
+from batchrun.stream.message import Kind, MalformedData, Message, StreamError, Truncated
 from batchrun.stream.meter import Meter
 from batchrun.stream.pipe import Pipe, SinkFailed
 from batchrun.stream.sse import ProtocolError, ServerSentEvent, SSEDecoder
@@ -25,7 +25,8 @@ TICK_PER_AGE = 1 / 50  # the end is seen half a tick late on the mean: one per c
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Who hears of the text while it comes: `pipe` takes it, `rule` says when it is enough; either may be None."""
+    """Who hears of the text while it comes: `pipe` takes it, `rule` says when it is enough; either may be None. If the
+    pipe's consumer fails, the answer is read to its end without it: begun means paid, and so it can be kept."""
 
     pipe: Pipe | None = None
     rule: StopRule | None = None
@@ -43,12 +44,14 @@ async def attempt(
     try:
         return await _ask(provider, request, limits, _Reading(fold, meter, listeners))
     except AttemptFailed as failed:
-        raise AttemptFailed(replace(failed.failure, partial_tokens=fold.received_tokens)) from failed
-    except SinkFailed as failed:
-        raise AttemptFailed(Failure(Cause.SINK, str(failed), partial_tokens=fold.received_tokens)) from failed
+        raise AttemptFailed(_with_part(failed.failure, fold)) from failed
     except (ProtocolError, Truncated, StreamError) as exc:
-        failure = Failure(_cause_of(exc), provider.kept(str(exc)), partial_tokens=fold.received_tokens)
-        raise AttemptFailed(failure) from exc
+        raise AttemptFailed(_with_part(Failure(_cause_of(exc), provider.kept(str(exc))), fold)) from exc
+
+
+def _with_part(failure: Failure, fold: Fold) -> Failure:
+    """What came before it is thrown away, and told: it was paid."""
+    return replace(failure, partial_tokens=fold.received_tokens, partial_characters=fold.content_characters)
 
 
 async def _ask(provider: Provider, request: Request, limits: ClockLimits, reading: _Reading) -> Message:
@@ -58,8 +61,9 @@ async def _ask(provider: Provider, request: Request, limits: ClockLimits, readin
                 # It has been paid for whole: there is nothing left that a rule could save.
                 return DOCUMENTS[provider.wire](await _read_document(reply, watch))
             await reading.run(reply, watch)
-    except AttemptFailed:
-        # With its stop reason the answer is whole, and paid: whatever the wire does then is no reason to pay again.
+    except (AttemptFailed, StreamError, MalformedData):
+        # With its stop reason the answer is whole, and paid: whatever comes or does not come then is no reason to pay
+        # again. Content would be one: it would say that what was taken for the end was none.
         if not reading.is_over:
             raise
     return reading.message()
@@ -86,7 +90,9 @@ class _Reading:
         async for chunk in reply.chunks():
             watch.received()
             await self._take(self._decoder.feed(chunk), reply, watch)
-            if self._stopped_by is not None:
+            # Where the end came with the same bytes, the rest is ceremony: it tells the true usage, and spares the
+            # connection.
+            if self._stopped_by is not None and not self._fold.is_complete:
                 return
         # What the end of the body has torn is no event. Whether the answer is whole without it, the fold knows.
         with suppress(ProtocolError):
@@ -102,18 +108,15 @@ class _Reading:
 
     async def _take(self, events: list[ServerSentEvent], reply: Reply, watch: Watch) -> None:
         for event in events:
-            if self._stopped_by is not None:
-                self._count_beyond(event)
-                continue
-            kind = self._fold.feed(event.data)
+            kind = self._fold.feed(event.data) if self._stopped_by is None else self._feed_beyond(event)
             if kind is not Kind.PING:
                 watch.progressed()
-            if kind is Kind.CONTENT:
+            if kind is Kind.STOP_REASON:
+                reply.pace(0.0)
+            elif kind is Kind.CONTENT and self._stopped_by is None:
                 reply.pace(min(MAX_TICK, self._meter.content() * TICK_PER_AGE))
                 if self._fold.last_text and (self._pipe is not None or self._rule is not None):
                     await self._hand_on(self._fold.last_text, watch)
-            elif kind is Kind.STOP_REASON:
-                reply.pace(0.0)
 
     async def _hand_on(self, text: str, watch: Watch) -> None:
         """Ask the rule about a piece, and give the pipe as much of it as belongs to the answer."""
@@ -124,12 +127,16 @@ class _Reading:
             if self._rule.stopped_at is not None:
                 text = text[: max(0, self._rule.stopped_at - before)]
         if self._pipe is not None:
-            await self._pipe.put(text, watch.suspended)
+            try:
+                await self._pipe.put(text, watch.suspended)
+            except SinkFailed:
+                self._pipe = None
 
-    def _count_beyond(self, event: ServerSentEvent) -> None:
+    def _feed_beyond(self, event: ServerSentEvent) -> Kind:
         """What came with the same bytes as the end is no part of the answer, but it was sent and will be billed."""
         with suppress(ProtocolError, StreamError):
-            self._fold.feed(event.data)
+            return self._fold.feed(event.data)
+        return Kind.META
 
 
 async def _read_document(reply: Reply, watch: Watch) -> bytes:

@@ -16,6 +16,7 @@ from batchrun.stream.chat_usage import usage_of
 from batchrun.stream.message import (
     CHARACTERS_A_TOKEN,
     CUT_OFF,
+    REFUSAL,
     USAGE_ESTIMATED,
     Kind,
     Message,
@@ -36,7 +37,7 @@ STOP_REASONS = {
     "length": "max_tokens",
     "tool_calls": "tool_use",
     "function_call": "tool_use",
-    "content_filter": "refusal",
+    "content_filter": REFUSAL,
     "model_length": "model_context_window_exceeded",  # Mistral
 }
 # With these words a server says that it broke the answer off; to hand them on would pass off a piece as the whole.
@@ -145,12 +146,15 @@ class ChatFold:
         return message_of(self._head, content, stop_reason, self._usage, tuple(sorted(self._flags)))
 
     def cut(self, stop_reason: str, characters: int) -> Message:
-        """The answer so far, its text cut after so many characters: ended by us, with a stop reason of ours."""
+        """The answer so far, its text cut after so many characters: ended by us, with a stop reason of ours unless it
+        is known to be a refusal."""
         if not self.is_complete or not told_output_tokens(self._usage):
             self._flags.add(USAGE_ESTIMATED)
             self._usage = self._usage | {"output_tokens": self.received_tokens}
-        content = cut_content(self._content(stop_reason), characters)
-        return message_of(self._head, content, stop_reason, self._usage, tuple(sorted(self._flags)))
+        # A tool that the model calls beside its text is never whole where the text is cut.
+        content = cut_content(self._thoughts_and_text(), characters)
+        reason = REFUSAL if self._stop_reason() == REFUSAL else stop_reason
+        return message_of(self._head, content, reason, self._usage, tuple(sorted(self._flags)))
 
     def whole(self, body: bytes) -> Message:
         """The answer that comes as one document, to a fold that was fed nothing.
@@ -266,22 +270,25 @@ class ChatFold:
     def _stop_reason(self) -> str:
         reason = STOP_REASONS.get(self._finish_reason or "stop", self._finish_reason or "")
         if self._is_refused:
-            return "refusal"
+            return REFUSAL
         # With a tool that the request forces, the finish_reason is stop.
         return "tool_use" if reason == "end_turn" and self._calls else reason
 
     def _content(self, stop_reason: str) -> list[dict[str, Any]]:
         """The blocks in the order of the Messages API; the chunks have none that would hold for a document too."""
+        blocks = self._calls.blocks()
+        # Unlike the Messages API, these do not promise that a model writes sound JSON: a broken input is its answer.
+        if stop_reason not in CUT_OFF and any("partial_json" in block for block in blocks):
+            self._flags.add("tool_input_not_json")
+        return [*self._thoughts_and_text(), *blocks]
+
+    def _thoughts_and_text(self) -> list[dict[str, Any]]:
         content: list[dict[str, Any]] = []
         if thinking := "".join(self._thinking):
             content.append({"type": "thinking", "thinking": thinking})
         if text := "".join(self._text):
             content.append({"type": "text", "text": text})
-        blocks = self._calls.blocks()
-        # Unlike the Messages API, these do not promise that a model writes sound JSON: a broken input is its answer.
-        if stop_reason not in CUT_OFF and any("partial_json" in block for block in blocks):
-            self._flags.add("tool_input_not_json")
-        return [*content, *blocks]
+        return content
 
     def _estimate(self) -> int:
         return -(-self.content_characters // CHARACTERS_A_TOKEN)

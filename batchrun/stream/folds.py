@@ -14,6 +14,7 @@ class Fold(Protocol):
     """The events of one stream on their way to a message."""
 
     last_text: str  # the text of the last event, "" where it brought none
+    content_characters: int  # of all that came: text, thinking, tool input
 
     @property
     def is_complete(self) -> bool:
@@ -31,7 +32,8 @@ class Fold(Protocol):
         """
 
     def cut(self, stop_reason: str, characters: int) -> Message:
-        """The answer so far, its text cut after so many characters: ended by us, with a stop reason of ours."""
+        """The answer so far, its text cut after so many characters: ended by us, with a stop reason of ours unless it
+        is known to be a refusal."""
 
     def message(self) -> Message:
         """The answer, once the stream has ended.

@@ -19,8 +19,12 @@ from batchrun.stream.sse import ProtocolError
 
 CHARACTERS_A_TOKEN = 4  # the provider's own rule of thumb for English; used only where it never told the number
 USAGE_ESTIMATED = "usage_estimated"  # the flag that says so
+REFUSAL = "refusal"  # the stop reason of an answer that is none
 # A cut-off answer may end inside a tool's input; with any other stop reason that is a broken stream.
 CUT_OFF = frozenset({"max_tokens", "model_context_window_exceeded"})
+# What gateways write into a stream to keep it alive or to end it as they know it, and the flag that counts it.
+REMARKS = {b"": "empty_event", b"[DONE]": "done_marker"}
+LONGEST_REMARK = 16  # with white space around it; longer data is not looked through, for there is much of it
 
 
 class Kind(Enum):
@@ -30,6 +34,10 @@ class Kind(Enum):
     META = "meta"
     CONTENT = "content"  # text, thinking, tool input: the answer grows
     STOP_REASON = "stop reason"  # the answer is complete; what follows is ceremony
+
+
+class MalformedData(ProtocolError):
+    """The data of an event, or a document, are no JSON."""
 
 
 class StreamError(Exception):
@@ -123,8 +131,40 @@ class MessageFold:
             ProtocolError: not JSON, or an order that no sound stream has.
             StreamError: the provider gave up inside the stream.
         """
-        event = json_object(data)
         self.last_text = ""
+        if len(data) <= LONGEST_REMARK and (remark := REMARKS.get(data.strip())) is not None:
+            self._flag(remark)
+            return Kind.PING
+        return self._take(json_object(data))
+
+    def message(self) -> Message:
+        """The whole answer.
+
+        Raises:
+            Truncated: the stream ended without a stop reason.
+            ProtocolError: a tool's input is no JSON although the model says that it finished it.
+        """
+        if self._stop_reason is None:
+            raise Truncated("the stream ended without a stop reason")
+        if not self._stopped:
+            self._flag("no_message_stop")
+        content = [block.finished() for block in self._blocks]
+        if self._stop_reason not in CUT_OFF and any("partial_json" in block for block in content):
+            raise ProtocolError("the input of a tool is not JSON")
+        return message_of(self._head, content, self._stop_reason, self._usage, tuple(sorted(self._flags)))
+
+    def cut(self, stop_reason: str, characters: int) -> Message:
+        """The answer so far, its text cut after so many characters: ended by us, with a stop reason of ours unless it
+        is known to be a refusal."""
+        if not self.is_complete:
+            # The provider's final usage never comes.
+            self._flag(USAGE_ESTIMATED)
+            self._usage["output_tokens"] = self.received_tokens
+        content = cut_content([block.finished() for block in self._blocks], characters)
+        reason = REFUSAL if self._stop_reason == REFUSAL else stop_reason
+        return message_of(self._head, content, reason, self._usage, tuple(sorted(self._flags)))
+
+    def _take(self, event: dict[str, Any]) -> Kind:
         match event.get("type"):
             case "content_block_delta":
                 return self._delta(event)
@@ -147,31 +187,6 @@ class MessageFold:
             case _:
                 self._flag("unknown_event")
                 return Kind.META
-
-    def message(self) -> Message:
-        """The whole answer.
-
-        Raises:
-            Truncated: the stream ended without a stop reason.
-            ProtocolError: a tool's input is no JSON although the model says that it finished it.
-        """
-        if self._stop_reason is None:
-            raise Truncated("the stream ended without a stop reason")
-        if not self._stopped:
-            self._flag("no_message_stop")
-        content = [block.finished() for block in self._blocks]
-        if self._stop_reason not in CUT_OFF and any("partial_json" in block for block in content):
-            raise ProtocolError("the input of a tool is not JSON")
-        return message_of(self._head, content, self._stop_reason, self._usage, tuple(sorted(self._flags)))
-
-    def cut(self, stop_reason: str, characters: int) -> Message:
-        """The answer so far, its text cut after so many characters: ended by us, with a stop reason of ours."""
-        if not self.is_complete:
-            # The provider's final usage never comes.
-            self._flag(USAGE_ESTIMATED)
-            self._usage["output_tokens"] = self.received_tokens
-        content = cut_content([block.finished() for block in self._blocks], characters)
-        return message_of(self._head, content, stop_reason, self._usage, tuple(sorted(self._flags)))
 
     def _flag(self, name: str) -> None:
         self._flags[name] = self._flags.get(name, 0) + 1
@@ -321,12 +336,12 @@ def json_object(data: bytes) -> dict[str, Any]:
     """What an event or a body holds.
 
     Raises:
-        ProtocolError: no JSON object.
+        MalformedData: no JSON. ProtocolError: no JSON object.
     """
     try:
         event = orjson.loads(data)
     except orjson.JSONDecodeError as exc:
-        raise ProtocolError(f"malformed JSON in the stream ({exc.msg})") from exc
+        raise MalformedData(f"malformed JSON in the stream ({exc.msg})") from exc
     if not isinstance(event, dict):
         raise ProtocolError("an event whose data is no JSON object")
     return event

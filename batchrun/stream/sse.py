@@ -2,8 +2,9 @@
 cut.
 
 Follows the WHATWG rules for event streams, on bytes: lines end in LF, CR or CRLF and in nothing else (U+2028 and U+0085
-are ordinary text, where text line splitters break). One deliberate departure: an event that the end of the body leaves
-without its blank line is given out by `close()`, for some proxies cut it off.
+are ordinary text, where text line splitters break). Two deliberate departures: an event that the end of the body leaves
+without its blank line is given out by `close()`, for some proxies cut it off; and an event that is named `ping` comes
+without its data unless that is an object, for gateways that keep a connection alive write there what they like.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import NamedTuple
 # An event is held until its blank line. Far above any real one; a peer that never ends a line must not fill the memory.
 MAX_EVENT_BYTES = 64 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"
+PING = b"ping"
 
 
 class ProtocolError(Exception):
@@ -112,6 +114,8 @@ class SSEDecoder:
     def _dispatch(self, events: list[ServerSentEvent]) -> None:
         if self._data:
             data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+            if self._name == PING and not data.startswith(b"{"):
+                data = b""
             events.append(ServerSentEvent(self._name, data))
             self._data.clear()
             self._data_bytes = 0

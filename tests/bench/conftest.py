@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from batchrun.bench.endpoint import Endpoint
+from batchrun.bench.endpoint import EMBEDDED, Endpoint
+from batchrun.prices.bill import Rates
+from batchrun.providers.provider import BackendConfig
 from batchrun.simulator.process import start_simulator
 
 PRICE = 10.0  # USD a million tokens
@@ -16,18 +18,19 @@ PRICE = 10.0  # USD a million tokens
 def instant() -> Iterator[Endpoint]:
     """Answers at once."""
     with start_simulator("instant") as server:
-        yield Endpoint(base_url=server.base_url)
+        yield EMBEDDED.at(server.base_url)
 
 
 @pytest.fixture(scope="session")
 def quick() -> Iterator[Endpoint]:
     """Answers at a pace at which a stream can still be stopped."""
     with start_simulator("calm", extra=("--ttft", "0.01", "--tokens-per-second", "500")) as server:
-        yield Endpoint(base_url=server.base_url)
+        yield EMBEDDED.at(server.base_url)
 
 
 @pytest.fixture
 def paid(instant: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Endpoint:
     """A real endpoint, as far as a bench can see, with half a cent to spend."""
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-any")
-    return Endpoint(base_url=instant.base_url, is_embedded=False, budget_usd=0.005, usd_per_mtok=PRICE)
+    backend = BackendConfig(base_url=instant.base_url, claudes_key=True)
+    return Endpoint(backend, budget_usd=0.005, rates=Rates(PRICE, PRICE))

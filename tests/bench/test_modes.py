@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from batchrun.bench.endpoint import Endpoint
+from batchrun.bench.endpoint import EMBEDDED, Endpoint
 from batchrun.bench.modes import ModesFigures, ModesPlan, modes_figures
 from batchrun.bench.modes_worker import is_streamed, measure
 from batchrun.simulator.process import start_simulator
@@ -57,7 +57,7 @@ async def test_failures_are_counted_and_are_in_no_time(tmp_path: Path) -> None:
     scenario = tmp_path / "half.toml"
     scenario.write_text("rate_500 = 0.5\nttft = 0\ntokens_per_second = 0\n")
     with start_simulator(str(scenario), seed=1) as server:
-        figures = await measured(Endpoint(base_url=server.base_url), ModesPlan(12, 3, 0.5, 4))
+        figures = await measured(EMBEDDED.at(server.base_url), ModesPlan(12, 3, 0.5, 4))
     assert sum(mode.failed for mode in figures.modes) > 0
     for mode in figures.modes:
         assert mode.requests == mode.succeeded + mode.failed == 12

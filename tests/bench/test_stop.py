@@ -35,18 +35,18 @@ async def test_a_stopped_item_uses_fewer_tokens_than_the_same_one_whole(quick: E
 
 
 async def test_what_no_provider_tells_is_marked_as_reckoned(quick: Endpoint) -> None:
-    """Whole answers have the provider's number, which is also what it has sent; stopped ones an estimate."""
+    """Whole answers have the provider's number, an event each and a few round them; stopped ones an estimate."""
     figures = await measured(quick, EARLY)
     whole, stopped = figures.kinds
     assert (whole.is_estimated, stopped.is_estimated) == (False, True)
-    assert whole.sent == whole.tokens
+    assert whole.events_sent
     assert whole.at_rule is None
     assert stopped.at_rule
     assert stopped.tokens
-    assert stopped.sent
+    assert stopped.events_sent
     assert stopped.at_rule <= stopped.tokens
     assert whole.tokens
-    assert stopped.sent < whole.tokens
+    assert stopped.events_sent < whole.tokens < whole.events_sent < whole.tokens + 10
 
 
 async def test_a_rule_that_never_holds_saves_nothing(quick: Endpoint) -> None:
@@ -63,8 +63,8 @@ async def test_what_the_provider_had_sent_already_is_told(instant: Endpoint) -> 
     whole, stopped = (await measured(instant, EARLY)).kinds
     assert whole.tokens
     assert stopped.tokens
-    assert stopped.sent
-    assert stopped.tokens < whole.tokens <= stopped.sent
+    assert stopped.events_sent
+    assert stopped.tokens < whole.tokens <= stopped.events_sent
 
 
 async def test_a_stopped_answer_is_paid_for_as_if_it_were_whole(paid: Endpoint) -> None:
@@ -72,7 +72,7 @@ async def test_a_stopped_answer_is_paid_for_as_if_it_were_whole(paid: Endpoint) 
     figures = await measured(paid, EARLY, items=6)
     assert figures.is_budget_used_up
     assert figures.spent_usd <= 0.005
-    assert figures.kinds[0].sent is None
+    assert figures.kinds[0].events_sent is None
 
 
 @pytest.mark.parametrize("kind", [0, 1])
@@ -83,5 +83,9 @@ async def test_nothing_answered_is_no_figure(kind: int, instant: Endpoint) -> No
     told = {"kinds": {"whole": failed, "stopped": failed}, "spent_usd": 0.0, "is_budget_used_up": False}
     figures = stop_comparison(instant, plan, told)
     assert (figures.kinds[kind].failed, figures.kinds[kind].causes) == (1, {"broken": 1})
-    assert (figures.kinds[kind].tokens, figures.kinds[kind].sent, figures.kinds[kind].total) == (None, None, None)
+    assert (figures.kinds[kind].tokens, figures.kinds[kind].events_sent, figures.kinds[kind].total) == (
+        None,
+        None,
+        None,
+    )
     assert (figures.saved_of_whole, figures.saved_of_max_tokens, figures.characters_a_token) == (None, None, None)

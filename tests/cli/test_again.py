@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tests.cli.program import batchrun, records, statuses, write_jobs
@@ -46,3 +47,30 @@ def test_what_ended_otherwise_is_asked_again_only_on_purpose(tmp_path: Path) -> 
         assert batchrun("run", path.name, *SIMULATED, "--retry", retry, cwd=tmp_path).returncode == 1
         assert {record["id"] for record in records(log)[count:]} == (ids or set(before))
         assert statuses(tmp_path / "jobs.batchrun") == before
+
+
+def test_a_retry_that_was_killed_at_its_very_end_is_through_when_a_start_has_seen_it(tmp_path: Path) -> None:
+    """Until then the report asks for it; a start writes it down, and who asks for the same after it means all."""
+    path, state = tmp_path / "jobs.jsonl", tmp_path / "jobs.batchrun"
+    write_jobs(path, [{"id": "no", "prompt": "No. [[refuse]]"}, {"id": "ok", "prompt": "Yes."}])
+    words = ("run", path.name, *SIMULATED, "--retry", "refused")
+    for again in (words[:-2], words):
+        assert batchrun(*again, cwd=tmp_path).returncode == 1
+    runs = state / "runs.jsonl"
+    runs.write_bytes(b"".join(runs.read_bytes().splitlines(keepends=True)[:-1]))
+
+    def left() -> str | None:
+        told = batchrun("report", path.name, "--json", cwd=tmp_path).stdout
+        command: str | None = json.loads(told)["resume"]["command"]
+        return command
+
+    asked = left()
+    assert asked is not None
+    assert asked.endswith("--retry refused")
+    for other in (words[:-2], (*words, "--only", "no")):
+        assert batchrun(*other, cwd=tmp_path).returncode == 1
+        assert left() == asked, "a start with another wish, or that looks at some items alone, is not its end"
+    assert batchrun(*words, cwd=tmp_path).returncode == 1
+    assert (left(), len(records(state / "checkpoint.jsonl"))) == (None, 3)
+    assert batchrun(*words, cwd=tmp_path).returncode == 1
+    assert len(records(state / "checkpoint.jsonl")) == 4

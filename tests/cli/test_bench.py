@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from batchrun.bench.asking import INPUT_TOKENS, Asker, body_of
 from batchrun.bench.endpoint import EMBEDDED
 from batchrun.bench.gate import GatePlan, compare
+from batchrun.bench.journal import JournalPlan, journal_comparison
 from batchrun.bench.pool import CLIENTS, PoolPlan, pool_comparison
 from batchrun.cli.bench_gate import print_gate
+from batchrun.cli.bench_journal import print_journal
+from batchrun.cli.bench_options import Asked, endpoint_by
 from batchrun.cli.bench_pool import print_pool
-from tests.cli.program import LIMIT_SECONDS, batchrun
+from batchrun.simulator.process import SimulatorProcess
+from tests.cli.program import CANARY, batchrun
 
 TINY = {
     "client": ("--streams", "2", "--rate", "100", "--seconds", "0.1"),
@@ -23,6 +26,9 @@ TINY = {
     "pool": ("--requests", "4", "--concurrency", "2", "--prewarm", "2", "--rounds", "1"),
     "stop": ("--items", "2", "--max-tokens", "20", "--concurrency", "2", "--stop-when", '{"max_chars": 20}'),
     "gate": ("--items", "2", "--fixed", "2", "--tokens", "2", "--worlds", "2"),
+    "backends": ("--items", "4", "--slots", "2", "--slower", "2", "--tokens", "2", "--rounds", "1"),
+    "journal": ("--streams", "2", "--items", "4", "--tokens", "2", "--rate", "100", "--seconds", "0.1"),
+    "scale": ("--items", "30", "--rounds", "1"),
     "buffer": ("--sessions", "2", "--tokens", "5", "--consumer-ms", "1", "--rate", "1000", "--size", "2"),
 }
 BROKEN: dict[str, Any] = {
@@ -35,8 +41,6 @@ BROKEN: dict[str, Any] = {
     "cause": "broken",
 }
 PAYABLE = ("modes", "pool", "stop")
-# The command on its own, whatever else the program offers.
-CALIBRATE = "from batchrun.cli.app import app; from batchrun.cli.calibrate import calibrate; app.command()(calibrate)"
 CONSUMERS = """
 def slow(item, delta):
     sum(range(20_000))
@@ -49,18 +53,6 @@ def broken(item, delta):
 """
 
 
-def calibrate(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    program = f"import sys; sys.argv[0] = 'batchrun'; {CALIBRATE}; from batchrun.cli import main; main()"
-    return subprocess.run(
-        [sys.executable, "-P", "-c", program, "calibrate", *words],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_SECONDS,
-        check=False,
-    )
-
-
 def without_nulls(value: Any) -> bool:
     """Whether every figure was measured; what does not apply is null on purpose."""
     if isinstance(value, dict):
@@ -69,10 +61,12 @@ def without_nulls(value: Any) -> bool:
 
 
 # No first token, no warming up, no rule that held, an account that only one client has, and what so short a run as
-# these cannot have: a period of the sampler, a slot that settled.
+# these cannot have: a period of the sampler, a slot that settled; without a journal nobody waits for one; a bound that
+# nobody has set.
 NULL_ON_PURPOSE = {"ttft", "prewarm_seconds", "at_rule", "unattributed", "cpu_mean", "settled_slots", "settled_range"}
 # A busy machine on which no fixed limit keeps to the target.
 NULL_ON_PURPOSE.add("best")
+NULL_ON_PURPOSE |= {"wait", "worst_wait", "wait_share", "most_mb", "most_seconds"}
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -132,13 +126,37 @@ def test_worlds_alone_leave_the_machine_alone(tmp_path: Path) -> None:
     assert "this machine" not in done.stdout
 
 
+def test_the_tables_of_journal_say_what_does_not_apply(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a journal nobody waits for one; a disk that is too slow for the rate is said to be."""
+    loop: dict[str, Any] = {"lags": [0.001, 0.002], "total_seconds": 2.0, "loop_cpu": 0.5, "other_cpu": 0.1}
+    answered = loop | {"samples": [BROKEN | {"cause": None}, BROKEN]}
+    streams = {"no journal": answered | {"waits": []}, "slow disk": answered | {"waits": [0.025]}}
+    rate = loop | {"waits": [0.01, 0.02], "commits": 1, "held_back": 0, "behind": 0.004, "sync_seconds": 0.0002}
+    rates = {"this disk": rate, "slow disk": rate | {"held_back": 3}}
+    print_journal(journal_comparison(JournalPlan(), streams, rates))
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line.split() for line in lines if line.startswith(("no journal ", "slow disk ", "this disk "))]
+    assert rows[0][4:] == ["1.00", "n/a", "n/a", "n/a", "n/a", "2.0", "2.0", "0.250", "0.050"]
+    assert rows[1][4:9] == ["1.00", "25.0", "25.0", "25.0", "2.50"]
+    assert [row[9] for row in rows[2:]] == ["yes", "no"]
+    assert "no journal: failed: 1 broken" in lines
+
+
+def test_a_journal_is_measured_nowhere_else(tmp_path: Path) -> None:
+    """Where nothing can be written: exit 78, and no traceback."""
+    done = batchrun("bench", "journal", "--dir", "nowhere", cwd=tmp_path)
+    assert done.returncode == 78
+    assert "name a directory of yours" in done.stderr
+
+
 @pytest.mark.parametrize("name", PAYABLE)
 @pytest.mark.parametrize(
     ("words", "missing"),
     [
         (("--base-url", "https://127.0.0.1:9"), "--budget USD"),
-        (("--base-url", "https://127.0.0.1:9", "--budget", "1"), "--usd-per-mtok"),
+        (("--base-url", "https://127.0.0.1:9", "--budget", "1", "--model", "own-7b"), "--usd-per-mtok"),
         (("--budget", "1"), "--base-url"),
+        (("--backend", "local"), "--budget USD"),
     ],
 )
 def test_nothing_is_asked_that_may_cost_without_a_budget_and_a_price(
@@ -149,6 +167,33 @@ def test_nothing_is_asked_that_may_cost_without_a_budget_and_a_price(
     assert done.returncode == 2
     assert missing in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_backend_is_asked_as_a_run_here_would_ask_it(tmp_path: Path, instant: SimulatorProcess) -> None:
+    """Its address, dialect, model and key come from batchrun.toml; what else might say so contradicts it."""
+    table = f'[backends.local]\nkind = "openai"\nbase_url = "{instant.base_url}/v1"\nmodel = "m"\nkey_env = "K"\n'
+    (tmp_path / "batchrun.toml").write_text(table, encoding="utf-8")
+    words = ("bench", "modes", *TINY["modes"], "--backend", "local", "--budget", "0", "--usd-per-mtok", "0")
+    done = batchrun(*words, "--json", cwd=tmp_path, env={"K": CANARY})
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["endpoint"] == f"{instant.base_url}/v1"
+    assert [mode["succeeded"] for mode in told["modes"]] == [2, 2, 2]
+    refused = json.loads(batchrun(*words, "--json", cwd=tmp_path, env={"K": "sk-invalid"}).stdout)
+    assert [mode["causes"] for mode in refused["modes"]] == [{"credentials": 2}] * 3
+    for wrong, why in ((("--key-env", "K"), "--key-env and --backend"), (("--backend", "remote"), "'remote'")):
+        done = batchrun(*words, *wrong, cwd=tmp_path)
+        assert done.returncode == 2
+        assert why in done.stderr
+
+
+async def test_openai_itself_is_told_the_bound_by_its_new_name() -> None:
+    """As in a run; other servers by the one that all of them know."""
+    for url, name in (("https://api.openai.com/v1", "max_completion_tokens"), ("http://127.0.0.1:1/v1", "max_tokens")):
+        endpoint = endpoint_by(Asked(base_url=url, kind="openai", model="m", budget=1.0, usd_per_mtok=1.0))
+        body = body_of(endpoint, 1, None, 50)
+        assert body[name] == 50
+        assert Asker(endpoint, 1).dearest(body) == pytest.approx((50 + INPUT_TOKENS) / 1_000_000)
 
 
 def test_a_bench_that_measured_nothing_says_so(tmp_path: Path) -> None:
@@ -172,19 +217,19 @@ def test_a_rule_that_cannot_be_followed_is_told_before_anything_is_asked(tmp_pat
 def test_a_consumer_is_measured_where_it_lies(tmp_path: Path) -> None:
     """The pipe that suits it is the target over its mean, in the table and in the object."""
     (tmp_path / "publish.py").write_text(CONSUMERS, encoding="utf-8")
-    done = calibrate("--sink", "publish:slow", "--tokens", "5", "--json", cwd=tmp_path)
+    done = batchrun("calibrate", "--sink", "publish:slow", "--tokens", "5", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert (told["schema"], told["unit"], told["count"]) == ("batchrun.calibrate/1", "token", 5)
     assert told["pipe_size"] == -(-500 // told["mean_ms"])
-    table = calibrate("--sink", "publish:slow", "--tokens", "5", cwd=tmp_path).stdout
+    table = batchrun("calibrate", "--sink", "publish:slow", "--tokens", "5", cwd=tmp_path).stdout
     assert "--buffer " in table
 
 
 def test_a_consumer_of_whole_answers_has_no_pipe(tmp_path: Path) -> None:
     """Nothing is recommended that it could not use."""
     (tmp_path / "publish.py").write_text(CONSUMERS, encoding="utf-8")
-    done = calibrate("--sink", "publish:whole", "--tokens", "3", cwd=tmp_path)
+    done = batchrun("calibrate", "--sink", "publish:whole", "--tokens", "3", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "no pipe to size" in done.stdout
 
@@ -192,8 +237,8 @@ def test_a_consumer_of_whole_answers_has_no_pipe(tmp_path: Path) -> None:
 def test_a_consumer_that_fails_is_the_users_to_mend(tmp_path: Path) -> None:
     """Its own error, with the line, and no traceback."""
     (tmp_path / "publish.py").write_text(CONSUMERS, encoding="utf-8")
-    done = calibrate("--sink", "publish:broken", cwd=tmp_path)
+    done = batchrun("calibrate", "--sink", "publish:broken", cwd=tmp_path)
     assert done.returncode == 1
     assert "no disk" in done.stderr
     assert "Traceback" not in done.stderr
-    assert calibrate("--sink", "publish:nowhere", cwd=tmp_path).returncode == 78
+    assert batchrun("calibrate", "--sink", "publish:nowhere", cwd=tmp_path).returncode == 78

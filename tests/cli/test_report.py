@@ -7,12 +7,13 @@ import shlex
 import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import get_args
 
 import pytest
 
-from batchrun.cli.run import run
+from batchrun.cli.options import RUN
 from batchrun.report.invocation import FLAGS, PATHS
+from batchrun.settings import flag_of
 from tests.cli.program import PROGRAM, batchrun, prompts, write_jobs
 from tests.report.nights import StateWriter, outcome, rough_night
 
@@ -110,6 +111,35 @@ def test_an_outage_is_told(tmp_path: Path) -> None:
     assert facts["flavours"]["stream"]["words"].startswith("could not connect: ")
 
 
+def test_a_job_file_that_a_start_has_looked_into_is_no_changed_one(tmp_path: Path) -> None:
+    """Where nothing was pending in it. The start is written down once, however often cron repeats it, and is no run of
+    the night."""
+    jobs, words = tmp_path / "jobs.jsonl", ("run", "jobs.jsonl", "--simulate", "--scenario", "instant")
+    write_jobs(jobs, prompts(3))
+    assert batchrun(*words, cwd=tmp_path).returncode == 0
+    before = json.loads(batchrun("report", "jobs.jsonl", "--json", cwd=tmp_path).stdout)
+    write_jobs(jobs, prompts(2))
+    changed = json.loads(batchrun("report", "jobs.jsonl", "--json", cwd=tmp_path).stdout)
+    assert (changed["job_file"]["changed"], changed["resume"]["command"] is None) == (True, False)
+    for _ in range(2):
+        assert batchrun("run", "jobs.jsonl", cwd=tmp_path).returncode == 0
+    runs = [json.loads(line) for line in (tmp_path / "jobs.batchrun" / "runs.jsonl").read_bytes().splitlines()]
+    assert [(line["event"], line.get("pending")) for line in runs] == [
+        ("start", 3),
+        ("end", None),
+        ("start", 0),
+        ("end", None),
+    ]
+    assert (runs[-1]["reason"], runs[-1]["exit_code"]) == ("nothing pending", 0)
+    after = json.loads(batchrun("report", "jobs.jsonl", "--json", cwd=tmp_path).stdout)
+    assert (after["job_file"]["changed"], after["resume"]["command"]) == (False, None)
+    assert after["runs"] == before["runs"]
+    assert after["headline"].startswith("2 of 2 items answered in ")
+    write_jobs(jobs, prompts(4))
+    more = json.loads(batchrun("report", "jobs.jsonl", "--json", cwd=tmp_path).stdout)
+    assert more["resume"]["command"].endswith("jobs.jsonl --simulate --scenario instant"), "as the run that asked"
+
+
 def test_a_run_that_could_not_start_is_no_run(tmp_path: Path) -> None:
     """It left a state with nothing in it but the headers of its files."""
     writer = StateWriter(tmp_path / "jobs.jsonl")
@@ -121,7 +151,7 @@ def test_a_run_that_could_not_start_is_no_run(tmp_path: Path) -> None:
 
 def test_every_option_of_run_is_known_to_the_command_to_go_on() -> None:
     """Which stand alone and which are paths: else a command to copy would be wrong."""
-    options = {f"--{name.replace('_', '-')}": kind for name, kind in get_type_hints(run).items()}
-    kinds = {name: {kind, *get_args(kind)} for name, kind in options.items() if name not in ("--jobs", "--return")}
+    options = {flag_of(name): get_args(annotation)[0] for name, annotation in RUN.items()}
+    kinds = {name: {kind, *get_args(kind)} for name, kind in options.items()}
     assert {name for name, of in kinds.items() if bool in of} == FLAGS - {"--no-stream"}
     assert {name for name, of in kinds.items() if Path in of} == PATHS - {"--scenario"}

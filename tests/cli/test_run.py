@@ -269,3 +269,13 @@ def test_no_command_that_does_not_send_imports_the_sdk(tmp_path: Path) -> None:
         assert "anthropic" not in {
             line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()
         }
+
+
+def test_an_item_that_begins_its_answer_is_told_of_and_fails_alone(tmp_path: Path) -> None:
+    """F35: one notice before anything is sent; it is no fault of the file, and the others are answered."""
+    asked = [{"role": "user", "content": "Name a colour."}, {"role": "assistant", "content": "It is"}]
+    write_jobs(tmp_path / "jobs.jsonl", [*prompts(2), {"id": "begun", "messages": asked}])
+    done = batchrun("run", "jobs.jsonl", "--simulate", "--scenario", "instant", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.count("1 item ends with the assistant's words (line 3)") == 1
+    assert statuses(tmp_path / "jobs.batchrun") == {"item-0000": "done", "item-0001": "done", "begun": "failed"}

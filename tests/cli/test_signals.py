@@ -107,6 +107,24 @@ def test_the_second_signal_stops_at_once(
     assert_each_answered_once(jobs)
 
 
+def test_of_four_simultaneous_starts_exactly_one_works(
+    tmp_path: Path, calm: SimulatorProcess, heard: RequestPipe
+) -> None:
+    """As from cron lines that were written twice: the others exit 75 and name it, and no item is asked by two."""
+    jobs = write_jobs(tmp_path / "jobs.jsonl", prompts(3, "[[tokens=60]] number {}"))
+    starts = [start_batchrun("run", "jobs.jsonl", cwd=tmp_path, env=asking(calm)) for _ in range(4)]
+    told = {start: start.communicate(timeout=60)[1] for start in starts}
+    [worker] = [start for start in starts if "3 of 3 items pending" in told[start]]
+    others = [start for start in starts if start is not worker]
+    assert worker.returncode == 0
+    for other in others:
+        # One that the machine let come too late finds all of it done.
+        is_late = other.returncode == 0 and "nothing pending" in told[other]
+        assert is_late or (other.returncode == 75 and f"pid {worker.pid} " in told[other]), told[other]
+    assert_each_answered_once(jobs)
+    assert len(heard.requests()) == 3
+
+
 def test_a_second_run_on_the_same_state_is_told_who_holds_it(
     tmp_path: Path, calm: SimulatorProcess, heard: RequestPipe
 ) -> None:

@@ -70,8 +70,8 @@ def _lines(fd: int) -> Iterator[dict[str, Any]]:
 
 
 def test_a_run_is_tuned_while_it_works(tmp_path: Path) -> None:
-    """Fewer slots, a pause, going on and many slots: each is obeyed and told in the telemetry, and every item is
-    answered once."""
+    """Fewer slots, a pause, another buffer, going on and many slots: each is obeyed and told in the telemetry (the
+    buffer in the log), and every item is answered once."""
     jobs = write_jobs(tmp_path / "jobs.jsonl", prompts(ITEMS))
 
     def tune(*words: str) -> str:
@@ -85,7 +85,8 @@ def test_a_run_is_tuned_while_it_works(tmp_path: Path) -> None:
         TelemetryPipe(StateDir.for_jobs(jobs)) as told,
     ):
         env = {"ANTHROPIC_API_KEY": "sk-test", "ANTHROPIC_BASE_URL": server.base_url}
-        run = start_batchrun("run", "jobs.jsonl", "--max-slots", "2", "--period", "30ms", cwd=tmp_path, env=env)
+        words = ("--max-slots", "2", "--period", "30ms", "--log", "log")
+        run = start_batchrun("run", "jobs.jsonl", *words, cwd=tmp_path, env=env)
         with run:
             heard.wait_for(3)
             assert "tuned" not in told.until(lambda gate: gate["in_flight"] == 2)
@@ -94,7 +95,10 @@ def test_a_run_is_tuned_while_it_works(tmp_path: Path) -> None:
             assert (gate["tuned"], gate["slots"]) == ({"max_slots": 1}, 1)
             told.until(lambda gate: gate["in_flight"] == 1)
             assert {gate["in_flight"] for gate in told.periods(15)} <= {0, 1}
-            assert tune("--pause") == "batchrun: asked of every gate: at most 1 slot, paused\n"
+            assert tune("--pause", "--buffer", "3").splitlines() == [
+                "batchrun: asked of every gate: at most 1 slot, paused",
+                "batchrun: asked of every pipe: 3 pieces",
+            ]
             told.until(lambda gate: gate["limited_by"] == "paused" and gate["in_flight"] == 0)
             asked = heard.count("request")
             told.periods(15)
@@ -104,6 +108,7 @@ def test_a_run_is_tuned_while_it_works(tmp_path: Path) -> None:
             _, remarks = run.communicate(timeout=LIMIT_SECONDS)
     assert run.returncode == 0, remarks
     assert_each_answered_once(jobs)
+    assert (tmp_path / "log").read_text().count("pipes: 16 -> 3 pieces") == 1
     done = batchrun("tune", "jobs.jsonl", "--max-slots", "1", cwd=tmp_path)
     assert done.returncode == 66
     assert "no run is at work here; give the options to `batchrun run` instead" in done.stderr
@@ -125,6 +130,7 @@ def writer(tmp_path: Path) -> Iterator[StateWriter]:
     [
         ([], 2, "nothing to change; give for example --max-slots 4"),
         (["--max-slots", "many"], 2, "--max-slots: 'many' is no whole number above 0"),
+        (["--buffer", "0"], 2, "--buffer: '0' is no whole number above 0"),
         (["--min-slots", "9", "--max-slots", "8"], 2, "--min-slots 9 is above --max-slots 8"),
         (["--backend", "local", "--pause"], 2, "--backend: this run has no backend 'local'; it has: claude"),
     ],

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
 import orjson
 import pytest
-from anthropic.types.messages import MessageBatchIndividualResponse
-from anthropic.types.messages.message_batch_result import MessageBatchResult
 from hypothesis import given
 from hypothesis import strategies as st
-from openai.types.chat import ChatCompletion
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from batchrun.export.choices import Format
 from batchrun.export.csv_rows import COLUMNS, HEAD, csv_row
@@ -21,6 +16,7 @@ from batchrun.export.formats import WRITINGS, written
 from batchrun.failure import Cause
 from batchrun.outcome import Outcome, Status
 from tests.export.nights import exported, failed, outcome, result_of
+from tests.export.readers import anthropic_line, csv_rows, openai_line
 
 USE = {"type": "tool_use", "id": "toolu_1", "name": "look_up", "input": {"q": "x"}}
 CUT_USE = {"type": "tool_use", "id": "toolu_1", "name": "look_up", "input": {}, "partial_json": '{"q": "'}
@@ -53,26 +49,19 @@ FAILURES = [failed("a", cause, status) for cause in Cause for status in (None, 4
 # -- Anthropic ---------------------------------------------------------------------------------------------------------
 
 
-def strictly(line: bytes) -> MessageBatchIndividualResponse:
-    """Read a line as the SDK's types define it; wrong kinds are errors, and so is a field that is missing."""
-    fields = orjson.loads(line)
-    TypeAdapter(MessageBatchResult).validate_python(fields["result"], strict=True)
-    return MessageBatchIndividualResponse.model_validate(fields, strict=True)
-
-
 @pytest.mark.parametrize("lost", ["id", "usage", "content", "stop_reason"])
 def test_the_strict_reader_is_strict(lost: str) -> None:
     """A field that is missing or of the wrong kind does not pass; else the tests below would say nothing."""
     line = orjson.loads(exported(Format.ANTHROPIC, ENDS["answered"]))
     line["result"]["message"][lost] = 7
     with pytest.raises(ValidationError):
-        strictly(orjson.dumps(line))
+        anthropic_line(orjson.dumps(line))
 
 
 @pytest.mark.parametrize("ended", ENDS.values(), ids=ENDS.keys())
 def test_anthropics_readers_read_an_answer(ended: Outcome) -> None:
     """It has succeeded there, cut off or refused too: the stop reason tells."""
-    response = strictly(exported(Format.ANTHROPIC, ended))
+    response = anthropic_line(exported(Format.ANTHROPIC, ended))
     assert response.custom_id == ended.id
     assert response.result.type == "succeeded"
     message = response.result.message
@@ -83,7 +72,7 @@ def test_anthropics_readers_read_an_answer(ended: Outcome) -> None:
 
 def test_anthropics_readers_find_the_usage() -> None:
     """Every count as the provider told it."""
-    response = strictly(exported(Format.ANTHROPIC, ENDS["answered"]))
+    response = anthropic_line(exported(Format.ANTHROPIC, ENDS["answered"]))
     assert response.result.type == "succeeded"
     usage = response.result.message.usage
     assert (usage.input_tokens, usage.output_tokens, usage.cache_read_input_tokens) == (20, 120, 5)
@@ -91,7 +80,7 @@ def test_anthropics_readers_find_the_usage() -> None:
 
 def test_a_rule_that_ended_an_answer_is_a_stop_sequence_there() -> None:
     """The nearest of the words that their readers know, and it names the rule."""
-    response = strictly(exported(Format.ANTHROPIC, ENDS["stopped by a rule"]))
+    response = anthropic_line(exported(Format.ANTHROPIC, ENDS["stopped by a rule"]))
     assert response.result.type == "succeeded"
     assert response.result.message.stop_reason == "stop_sequence"
     assert response.result.message.stop_sequence == "stop_rule:sentence_end"
@@ -100,7 +89,7 @@ def test_a_rule_that_ended_an_answer_is_a_stop_sequence_there() -> None:
 @pytest.mark.parametrize("ended", FAILURES, ids=lambda ended: f"{ended.error['cause']} {ended.error['status']}")
 def test_anthropics_readers_read_an_error(ended: Outcome) -> None:
     """With its kind in their words, its message and its request's id."""
-    response = strictly(exported(Format.ANTHROPIC, ended))
+    response = anthropic_line(exported(Format.ANTHROPIC, ended))
     assert response.result.type == "errored"
     assert ended.error is not None
     assert response.result.error.error.message == ended.error["message"]
@@ -111,26 +100,16 @@ def test_anthropics_readers_read_an_error(ended: Outcome) -> None:
 
 def test_what_is_pending_has_expired_at_anthropic() -> None:
     """Not asked, not billed, to be asked again."""
-    assert strictly(WRITINGS[Format.ANTHROPIC].line("a", None)).result.type == "expired"
+    assert anthropic_line(WRITINGS[Format.ANTHROPIC].line("a", None)).result.type == "expired"
 
 
 # -- OpenAI ------------------------------------------------------------------------------------------------------------
 
 
-def answered(line: bytes) -> ChatCompletion:
-    """The completion in a line of an output file, which has exactly these fields."""
-    fields = orjson.loads(line)
-    assert fields.keys() == {"id", "custom_id", "response", "error"}
-    assert fields["error"] is None
-    assert fields["response"].keys() == {"status_code", "request_id", "body"}
-    assert fields["response"]["status_code"] == 200
-    return ChatCompletion.model_validate(fields["response"]["body"], strict=True)
-
-
 @pytest.mark.parametrize("ended", ENDS.values(), ids=ENDS.keys())
 def test_openais_readers_read_an_answer(ended: Outcome) -> None:
     """One choice, with the text that the answer has."""
-    completion = answered(exported(Format.OPENAI, ended))
+    completion = openai_line(exported(Format.OPENAI, ended))
     [choice] = completion.choices
     if ended.status is Status.REFUSED:
         assert choice.finish_reason == "content_filter"
@@ -143,7 +122,7 @@ def test_openais_readers_read_an_answer(ended: Outcome) -> None:
 
 def test_openais_readers_find_tools_and_usage() -> None:
     """A call's input as text; what the cache took and gave as a part of the prompt."""
-    completion = answered(exported(Format.OPENAI, ENDS["thoughts, words and a tool"]))
+    completion = openai_line(exported(Format.OPENAI, ENDS["thoughts, words and a tool"]))
     [choice] = completion.choices
     assert (choice.finish_reason, choice.message.content) == ("tool_calls", "Let me look.")
     [call] = choice.message.tool_calls or []
@@ -158,7 +137,7 @@ def test_openais_readers_find_tools_and_usage() -> None:
 
 def test_a_call_that_was_cut_off_keeps_its_text() -> None:
     """It was paid, and is no JSON that could be written in another way."""
-    [choice] = answered(exported(Format.OPENAI, ENDS["a tool that was cut off"])).choices
+    [choice] = openai_line(exported(Format.OPENAI, ENDS["a tool that was cut off"])).choices
     assert choice.finish_reason == "length"
     [call] = choice.message.tool_calls or []
     assert call.type == "function"
@@ -198,28 +177,17 @@ def test_ids_that_had_to_be_made_are_the_same_each_time() -> None:
 # -- CSV ---------------------------------------------------------------------------------------------------------------
 
 
-def rows(content: bytes) -> list[dict[str, str]]:
-    """Read as RFC 4180 has it: CRLF after each record, quotes doubled, each record as long as the header."""
-    text = content.decode("utf-8", errors="strict")
-    assert text.endswith("\r\n")
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, restkey="more")
-    found = list(reader)
-    assert reader.fieldnames == list(COLUMNS)
-    assert not any(None in row.values() or "more" in row for row in found)
-    return found
-
-
 def test_a_row_has_what_a_spreadsheet_can_hold() -> None:
     """The answer and its numbers; what is not known is empty and never 0."""
-    [row] = rows(b"".join(written(Format.CSV, [("a", result_of(outcome("a", metadata={"row": 7})))])))
+    [row] = csv_rows(b"".join(written(Format.CSV, [("a", result_of(outcome("a", metadata={"row": 7})))])))
     assert (row["id"], row["status"], row["text"]) == ("a", "done", "the answer to a")
     counts = [row[f"{name}_tokens"] for name in ("input", "cache_read", "cache_write", "output")]
     assert counts == ["20", "5", "3", "120"]
     assert (row["cost_usd"], row["attempts"], row["metadata"]) == ("0.00012", "1", '{"row":7}')
-    [row] = rows(b"".join(written(Format.CSV, [("a", result_of(failed("a")))])))
+    [row] = csv_rows(b"".join(written(Format.CSV, [("a", result_of(failed("a")))])))
     assert (row["status"], row["error"]) == ("failed", "bad_request: what bad_request means")
     assert (row["input_tokens"], row["cost_usd"]) == ("", "")
-    [row] = rows(HEAD + csv_row("a", None))
+    [row] = csv_rows(HEAD + csv_row("a", None))
     assert set(row.items()) == {("id", "a"), ("status", "pending")} | {(name, "") for name in COLUMNS[2:]}
 
 
@@ -229,7 +197,7 @@ def test_no_cell_is_a_formula(begin: str) -> None:
     text = f"{begin}HYPERLINK(1)"
     error = {"cause": text, "message": "", "status": None}
     item = result_of(outcome(text, text=text, model=text, stop_reason=text, error=error, backend=text))
-    [row] = rows(HEAD + csv_row(text, item))
+    [row] = csv_rows(HEAD + csv_row(text, item))
     for name in ("id", "text", "model", "stop_reason", "backend"):
         assert row[name] == f"'{text}"
     assert row["error"] == f"'{text}: "
@@ -241,7 +209,7 @@ anything = st.text(st.characters(exclude_categories=["Cs"]))
 @given(anything, anything)
 def test_every_text_comes_back_as_it_was(id: str, text: str) -> None:
     """Quotes, commas, line ends of any kind, NUL; an apostrophe more where it would be a formula."""
-    [row] = rows(HEAD + csv_row(id, result_of(outcome(id, text=text))))
+    [row] = csv_rows(HEAD + csv_row(id, result_of(outcome(id, text=text))))
     for name, value in (("id", id), ("text", text)):
         assert row[name] == (f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value)
         assert not row[name].startswith(("=", "+", "-", "@", "\t", "\r"))
@@ -249,7 +217,7 @@ def test_every_text_comes_back_as_it_was(id: str, text: str) -> None:
 
 def test_half_a_character_is_no_reason_to_lose_a_file() -> None:
     """JSON can say one, UTF-8 cannot."""
-    [row] = rows(HEAD + csv_row("\ud800", None))
+    [row] = csv_rows(HEAD + csv_row("\ud800", None))
     assert row["id"] == "\\ud800"
 
 
@@ -281,4 +249,4 @@ def test_each_format_begins_with_its_head() -> None:
     for format in (Format.ANTHROPIC, Format.OPENAI, Format.JSONL):
         assert b"".join(written(format, [])) == b""
     both = b"".join(written(Format.CSV, [("a", None), ("b", None)]))
-    assert [row["id"] for row in rows(both)] == ["a", "b"]
+    assert [row["id"] for row in csv_rows(both)] == ["a", "b"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from batchrun.gate.slots import Gate, Slot
+from batchrun.gate.traffic import Turn
 from tests.virtual_time import settle
 
 
@@ -49,7 +50,7 @@ class Queue:
         await self.leave(*self._leave)
 
     async def _stay(self, name: str, again: bool) -> None:
-        slot = await self.gate.admit(again=again)
+        slot = await self.gate.admit(Turn.RETRY if again else Turn.FIRST)
         if slot is None:
             self.turned_away.append(name)
             return

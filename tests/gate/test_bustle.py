@@ -8,6 +8,7 @@ import random
 import pytest
 
 from batchrun.gate.slots import Gate
+from batchrun.gate.traffic import Traffic, Turn
 from tests.virtual_time import run_virtual
 
 
@@ -16,11 +17,11 @@ class WatchedGate(Gate):
 
     admissions = 0
 
-    def _take(self) -> None:
+    def _take(self, turn: Turn) -> float:
         assert self.in_flight < self.limit
         assert not self.is_held
         self.admissions += 1
-        super()._take()
+        return super()._take(turn)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -31,7 +32,7 @@ def test_the_limit_holds_and_nobody_is_forgotten_under_any_interleaving(seed: in
 
 
 async def _bustle(dice: random.Random) -> None:
-    a_gate = WatchedGate("claude", 3, asyncio.get_running_loop().time)
+    a_gate = WatchedGate("claude", 3, asyncio.get_running_loop().time, Traffic())
     ends: list[str] = []
     entered = 0
 
@@ -40,7 +41,7 @@ async def _bustle(dice: random.Random) -> None:
         try:
             await asyncio.sleep(dice.random() * 100)
             for turn in range(dice.randrange(1, 4)):
-                slot = await a_gate.admit(again=turn > 0)
+                slot = await a_gate.admit(Turn.RETRY if turn > 0 else Turn.FIRST)
                 assert slot is not None
                 with slot:
                     entered += 1

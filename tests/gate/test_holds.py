@@ -70,7 +70,7 @@ async def test_a_newcomer_never_overtakes_who_waited_out_the_hold() -> None:
         moment = 10.0
         assert not queue.gate.is_held
         await queue.ask("newcomer")
-        assert queue.admitted == []
+        assert "newcomer" not in queue.admitted
         await asyncio.sleep(10)
         await queue.leave("waits")
         assert queue.admitted == ["waits", "newcomer"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from pathlib import Path
 
@@ -98,3 +99,19 @@ def test_the_load_remembers_the_scarcer_cpu(tmp_path: Path) -> None:
     load = LoadSampler(record(tmp_path, {})).sample()
     assert load.signals is not None
     assert load.scarce_cpu == max(load.cpu, load.signals.allowance or 0.0)
+
+
+def test_what_cannot_be_looked_at_is_told_as_it_was() -> None:
+    """F29: to look needs a file; where none is left to open, the last sample holds and nothing breaks."""
+    sampler = LoadSampler()
+    busy(0.02)
+    seen = sampler.sample()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with open(os.devnull, "rb") as highest:  # noqa: PTH123 - its number is what matters
+        limit = highest.fileno()
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        assert sampler.sample() == seen
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert sampler.sample().samples == seen.samples + 1

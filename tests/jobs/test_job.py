@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchrun.jobs import job as job_module
-from batchrun.jobs.job import RequestFlags, fingerprint, with_defaults, with_flags
+from batchrun.jobs.job import Job, RequestFlags, fingerprint, with_defaults, with_flags
 from batchrun.jobs.line import parse_line
 from tests.jobs.lines import BACKENDS, FLAGS, parsed, simple
 
@@ -50,11 +50,12 @@ def test_a_prompt_is_the_message_that_it_stands_for() -> None:
         {"max_tokens": 9},
         {"temperature": 0.5},
         {"metadata": {"user_id": "u-1"}},
+        {"stop_when": {"max_chars": 9}},
     ],
     ids=lambda change: next(iter(change)),
 )
 def test_another_request_has_another_fingerprint(change: dict[str, Any]) -> None:
-    """Whatever reaches the wire from the line counts."""
+    """Whatever reaches the wire from the line counts, and so does where the answer is to end."""
     assert parsed(simple(**change)).request != parsed(simple()).request
 
 
@@ -80,6 +81,35 @@ def test_a_flag_counts_like_the_field_in_the_line() -> None:
     """Moving a model from the lines to the command line asks nothing new."""
     flags = RequestFlags(model="claude-opus-5", max_tokens=9)
     assert parsed(simple(), flags).request == parsed(simple(model="claude-opus-5", max_tokens=9)).request
+
+
+def test_a_rule_that_is_changed_is_another_request() -> None:
+    """An answer that was ended elsewhere is no answer to this; how the rule is written does not matter."""
+    rule, other = {"min_tokens": 5, "max_chars": 9}, {"min_tokens": 5, "max_chars": 10}
+    assert parsed(simple(stop_when=rule)).request != parsed(simple(stop_when=other)).request
+    turned = dict(reversed(rule.items()))
+    assert parsed(simple(stop_when=turned)).request == parsed(simple(stop_when=rule)).request
+
+
+def test_a_rule_counts_like_the_one_in_the_line() -> None:
+    """Moving it to the command line asks nothing new; a line of its own wins."""
+    flags = RequestFlags(stop_when={"max_chars": 9})
+    flagged = parsed(simple(), flags)
+    assert (flagged.request, flagged.stop_when) == (
+        parsed(simple(stop_when={"max_chars": 9})).request,
+        {"max_chars": 9},
+    )
+    own = simple(stop_when={"json_closed": True})
+    assert (parsed(own, flags).request, parsed(own, flags).stop_when) == (parsed(own).request, {"json_closed": True})
+
+
+@pytest.mark.parametrize(
+    ("body", "most"),
+    [({"max_tokens": 7}, 7), ({"max_completion_tokens": 9}, 9), ({}, None), ({"max_tokens": "many"}, None)],
+)
+def test_the_most_tokens_are_told_in_either_wires_words(body: dict[str, Any], most: int | None) -> None:
+    """Against it the tokens are counted that an early end saves."""
+    assert Job("a", 1, body, "r", "claude").max_tokens == most
 
 
 def test_a_changed_default_of_batchrun_asks_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:

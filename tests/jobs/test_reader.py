@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from batchrun.errors import ExitCode, JobFileError, JobFileUnreadable, UsageError
 from batchrun.jobs.job import RequestFlags
 from batchrun.jobs.line import BOM, parse_line
-from batchrun.jobs.reader import Selection, check_jobs, find_job
+from batchrun.jobs.reader import Reading, Selection, check_jobs, find_job
 from tests.jobs.lines import BACKENDS, FLAGS, checked, encoded, everything, faults, ids, simple
 
 
@@ -71,6 +71,27 @@ def test_a_duplicate_names_the_first_line_each_time(path: Path) -> None:
         (4, "duplicate id 'a', first used on line 2"),
         (5, "duplicate id 'a', first used on line 2"),
     ]
+
+
+class IdsOfAJournal:
+    """Knows some ids beforehand, in an order of its own."""
+
+    places = 3
+
+    def place(self, id: str) -> int | None:
+        return {"b": 2, "a": 0, "gone": 1}.get(id)
+
+
+def test_ids_that_are_known_beforehand_are_told_apart_as_well(path: Path) -> None:
+    """The same duplicates with the same first lines, whoever keeps the ids."""
+    path.write_bytes(lines("a", "c", "b", "a", "c", "b", "a"))
+    found = []
+    for reading in (Reading(), Reading(known=IdsOfAJournal())):
+        with pytest.raises(JobFileError) as bad:
+            check_jobs(path, FLAGS, BACKENDS, everything, reading=reading)
+        found.append([(fault.line, fault.what) for fault in bad.value.faults])
+    assert found[0] == found[1]
+    assert len(found[0]) == 4
 
 
 def test_a_duplicate_of_a_line_at_fault_is_a_duplicate(path: Path) -> None:

@@ -43,6 +43,10 @@ class DiskWithDiary(DiskThatKnowsNames):
         super().__init__()
         self.diary: list[tuple[str, str]] = []
 
+    def make_directory(self, path: Path, mode: int) -> None:
+        self.diary.append(("make", path.name))
+        super().make_directory(path, mode)
+
     def write(self, fd: int, data: bytes | memoryview) -> int:
         self._note("write", fd)
         return super().write(fd, data)
@@ -123,6 +127,10 @@ class DiskUntilThePowerCut(DiskInMemory):
         self._left = last
         self._tears_writes = tears_writes
         self.is_gone = False
+
+    def make_directory(self, path: Path, mode: int) -> None:
+        self._step()
+        super().make_directory(path, mode)
 
     def open_log(self, path: Path) -> int:
         self._step()

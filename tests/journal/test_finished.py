@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -130,3 +132,57 @@ def test_readers_follow_the_same_rule(newer: Outcome, older: Outcome, expected: 
     entry = index_of(older, newer).entry("a")
     assert entry is not None
     assert (entry.result[0] == 10) is expected
+
+
+def test_a_passing_failure_tells_where_its_result_stands() -> None:
+    """Of this very request, and the newest one: an answer may be kept in it."""
+    index = index_of(failure("a", request="other"), TRANSIENT, TRANSIENT)
+    assert index.failed_at("a", TRANSIENT.request) == (20, 10)
+    assert index.failed_at("a", "other") == (0, 10)
+    assert index.failed_at("a", "never asked") is None
+    assert index.failed_at("b", TRANSIENT.request) is None
+
+
+@pytest.mark.parametrize("record", [DONE, REFUSED, FAILED])
+def test_what_is_over_has_nothing_to_be_delivered(record: Outcome) -> None:
+    """Neither an answer that counts nor a failure of the item's own."""
+    assert index_of(TRANSIENT, record).failed_at("a", record.request) is None
+
+
+def test_an_answer_that_was_kept_for_three_runs_can_still_be_found() -> None:
+    """Asked for on purpose, it is delivered and not paid again."""
+    assert index_of(TRANSIENT, TRANSIENT, TRANSIENT).failed_at("a", TRANSIENT.request) == (20, 10)
+
+
+RECORDS = [
+    replace(each, id=id, request=request)
+    for each in (DONE, REFUSED, FAILED, TRANSIENT)
+    for id in "abc"
+    for request in "rs"
+]
+
+
+@given(st.lists(st.sampled_from(RECORDS), max_size=12))
+def test_what_need_not_be_looked_up_is_done(records: list[Outcome]) -> None:
+    """Whatever was asked under an id before: of those that are left out, this very request is finished, and the answer
+    that counts is a whole one."""
+    index = index_of(*records)
+    ids, requests = [*"abcd"] * 3, [*"rrrrsssstttt"]
+    places = index.not_done(ids, requests)
+    for place, (id, request) in enumerate(zip(ids, requests, strict=True)):
+        if place not in places:
+            assert index.look_up(id, request) == (Standing.FINISHED, Status.DONE)
+    assert places == sorted(places)
+    assert not set(places) - set(range(12))
+
+
+@given(st.lists(st.sampled_from(RECORDS), max_size=12))
+def test_looking_up_is_the_verdict_and_the_entry_in_one(records: list[Outcome]) -> None:
+    """For ids that were asked once, often, or under several requests."""
+    index = index_of(*records)
+    for id in "abcd":
+        for request in "rst":
+            standing, status = index.look_up(id, request)
+            entry = index.entry(id)
+            assert status == (None if entry is None else entry.status)
+            assert (standing is Standing.FINISHED) == index.is_finished(id, request)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from batchrun.journal.record import Kind, checkpoint_from_result, decode_header, decode_line, parse_checkpoint
+from batchrun.spent import Spent
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "format.md").read_text(encoding="utf-8")
@@ -31,16 +34,40 @@ def test_each_key_of_the_example_is_explained() -> None:
     """No key of a checkpoint stands there without its meaning."""
     table = PAGE[PAGE.index("| key | meaning |") : PAGE.index("### results.jsonl")]
     named = set(re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in table.splitlines() if row.startswith("|"))))
-    keys = set(decode_line(EXAMPLES[1])) | {"flags"}
+    keys = set(decode_line(EXAMPLES[1])) | {"flags", "held_up", "saved_tokens"}
     assert named == keys
 
 
-def test_the_rules_are_numbered_without_a_gap_and_kept_somewhere() -> None:
-    """Each rule names the modules that keep it, and those modules exist; each number cited in the code is a rule."""
-    rules = re.findall(r"^\*\*(C\d+)\..*?\*\((.*?)\)\*$", PAGE, re.MULTILINE | re.DOTALL)
-    assert [number for number, _ in rules] == [f"C{number}" for number in range(1, 17)]
-    room = ROOT / "batchrun" / "journal"
-    modules = {path.stem for path in room.glob("*.py")}
-    assert {module for _, kept in rules for module in kept.split(", ")} <= modules
-    cited = {number for path in room.glob("*.py") for number in re.findall(r"\bC\d+\b", path.read_text())}
-    assert cited == {number for number, _ in rules}
+def test_each_key_of_what_a_run_spent_is_explained() -> None:
+    """As the end of a run, telemetry and status.json have it."""
+    begin = PAGE.index("The end says in `spent`")
+    rows = [row for row in PAGE[begin : PAGE.index("### The others")].splitlines() if row.startswith("| `")]
+    assert re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in rows)) == list(Spent().told())
+
+
+RULES = dict(re.findall(r"^\*\*(C\d+)\..*?\*\((.*?)\)\*$", PAGE, re.MULTILINE | re.DOTALL))
+ROOM = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "batchrun" / "journal").glob("*.py")}
+
+
+def cited_in(text: str) -> set[str]:
+    return set(re.findall(r"\bC\d+\b", text))
+
+
+def test_the_page_has_the_sixteen_rules() -> None:
+    """In their order, without a gap; each says what MUST be and what is lost where it is broken."""
+    assert list(RULES) == [f"C{number}" for number in range(1, 17)]
+    paragraphs = {text.partition(".")[0]: text for text in PAGE.split("\n\n**") if re.match(r"C\d+\.", text)}
+    assert [number for number in RULES if "Broken:" not in paragraphs[number]] == []
+    assert [number for number in RULES if "MUST" not in paragraphs[number]] == []
+
+
+@pytest.mark.parametrize("number", RULES)
+def test_each_rule_is_cited_by_the_code_that_keeps_it(number: str) -> None:
+    """The modules that the page names are there, and each of them says by the number what it does it for."""
+    silent = [module for module in re.split(r",\s+", RULES[number]) if number not in cited_in(ROOM[module])]
+    assert silent == []
+
+
+def test_the_code_cites_no_rule_that_the_page_does_not_have() -> None:
+    """A number in the code can be looked up."""
+    assert {number for text in ROOM.values() for number in cited_in(text)} == set(RULES)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from typing import IO
 import pytest
 
 from batchrun.errors import ExitCode, LockHeldError, StateError
+from batchrun.journal import lock
 from batchrun.journal.lock import Lock, is_running, read_holder
 from batchrun.journal.state import StateDir
 from tests.journal.builders import state_in
@@ -75,17 +78,17 @@ def rivals(state: StateDir, number: int) -> Iterator[list[Rival]]:
             rival.end()
 
 
-def test_of_twenty_simultaneous_starts_exactly_one_works(state: StateDir) -> None:
-    """The others are refused while it lives, with exit code 75."""
-    with rivals(state, 20) as all_of_them:
-        for rival in all_of_them:
-            rival.start()
-        said = {rival.pid: rival.read() for rival in all_of_them}
-        holder = read_holder(state)
-        assert holder is not None
-        assert is_running(holder)
-        assert [pid for pid, word in said.items() if word == "held"] == [holder.pid]
-        assert [word[:10] for word in said.values()].count("refused 75") == 19
+def test_of_fifty_simultaneous_starts_exactly_one_works(state: StateDir) -> None:
+    """The others are refused while it lives, with exit code 75, and each of them is told the pid of the one."""
+    program = [sys.executable, "-m", "tests.journal.crowd", str(state.path), "50"]
+    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    [worker] = [each["pid"] for each in told if each["code"] == 0]
+    refused = [each for each in told if each["code"] != 0]
+    assert [each["code"] for each in refused] == [ExitCode.STOPPED_EARLY] * 49
+    assert [
+        each["message"] for each in refused if f"pid {worker} on {socket.gethostname()}" not in each["message"]
+    ] == []
 
 
 def test_the_refused_one_names_the_holder(state: StateDir) -> None:
@@ -125,10 +128,10 @@ def test_a_dead_process_whose_parent_looks_away_is_not_running(state: StateDir) 
 
 def test_a_released_lock_has_no_holder(state: StateDir) -> None:
     """An end in order can be told from a kill; releasing twice is fine; the file is never deleted (C14)."""
-    lock = Lock.take(state)
+    held = Lock.take(state)
     assert read_holder(state) is not None
-    lock.release()
-    lock.release()
+    held.release()
+    held.release()
     assert read_holder(state) is None
     assert state.lock.exists()
 
@@ -143,9 +146,9 @@ def test_reading_the_holder_does_not_touch_the_lock(state: StateDir) -> None:
 
 def test_a_holder_is_known_by_more_than_its_pid(state: StateDir) -> None:
     """A pid that was given out again, or a boot that is over, is not the holder; another host is believed."""
-    lock = Lock.take(state)
+    held = Lock.take(state)
     holder = read_holder(state)
-    lock.release()
+    held.release()
     assert holder is not None
     assert holder.process_start is not None
     assert is_running(holder)
@@ -165,12 +168,22 @@ def test_an_unreadable_holder_is_nobody(state: StateDir, content: bytes) -> None
 
 def test_a_stale_name_is_not_blamed(state: StateDir) -> None:
     """Between its flock and its first write a new holder is not yet known: a dead one is not named for it."""
-    lock = Lock.take(state)
+    held = Lock.take(state)
     content = state.lock.read_text()
     state.lock.write_text(content.replace(f'"pid":{os.getpid()}', '"pid":4194305'))
-    with pytest.raises(LockHeldError, match="just starting"):
+    with pytest.raises(LockHeldError, match=rf"just starting here \(pid {os.getpid()} on"):
         Lock.take(state)
-    lock.release()
+    held.release()
+
+
+def test_where_the_kernel_keeps_no_list_nobody_is_named(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The refusal is the same, and it says what is known."""
+    monkeypatch.setattr(lock, "_LOCKS", state.path / "no list")
+    held = Lock.take(state)
+    state.lock.write_bytes(b"")
+    with pytest.raises(LockHeldError, match=r"just starting here; `batchrun status`"):
+        Lock.take(state)
+    held.release()
 
 
 def test_a_forked_child_does_not_hold_the_lock(state: StateDir) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from batchrun.errors import JournalError
 from batchrun.journal.reader import read_result
-from batchrun.journal.record import Kind, encode_header
+from batchrun.journal.record import Kind, encode_header, is_sealed_line
 from batchrun.journal.state import StateDir
 from batchrun.outcome import Outcome
 from tests.journal.builders import (
@@ -23,7 +26,7 @@ from tests.journal.builders import (
     text_of,
     write,
 )
-from tests.journal.disks import DiskInMemory, DiskWithDiary
+from tests.journal.disks import DiskThatFillsUp, DiskWithDiary
 
 OUTCOMES = [outcome(name) for name in "abcde"]
 NAMES = list("abcde")
@@ -39,41 +42,6 @@ def state(tmp_path: Path) -> StateDir:
 
 
 # -- torn ends (C7) ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["checkpoint.jsonl", "results.jsonl"])
-def test_a_file_cut_at_every_byte_loses_only_what_is_cut(tmp_path: Path, name: str) -> None:
-    """Cut checkpoints lose nothing, cut results what is cut off; the next record is whole, so are its neighbours."""
-    assert_survives_each_cut(state_in(tmp_path), name, 3)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["checkpoint.jsonl", "results.jsonl"])
-def test_a_long_file_cut_at_every_byte_loses_only_what_is_cut(tmp_path: Path, name: str) -> None:
-    """The same for a file of fifty records."""
-    assert_survives_each_cut(state_in(tmp_path), name, 50)
-
-
-def assert_survives_each_cut(state: StateDir, name: str, records: int) -> None:
-    everyone = [outcome(str(number)) for number in range(records)]
-    write(state, *everyone, disk=DiskInMemory())
-    files = {path.name: path.read_bytes() for path in (state.checkpoint, state.results)}
-    for cut in range(len(files[name])):
-        for other, data in files.items():
-            (state.path / other).write_bytes(data)
-        left = records if name == "checkpoint.jsonl" else max(0, files[name].count(b"\n", 0, cut) - 1)
-        assert_survives(state, state.path / name, files[name][:cut], [each.id for each in everyone[:left]])
-
-
-def assert_survives(state: StateDir, path: Path, data: bytes, left: list[str]) -> None:
-    """With `data` in `path`, those who are `left` are finished, and so is whoever comes next, also a start later."""
-    path.write_bytes(data)
-    everyone = [outcome(name) for name in left]
-    write(state, NEXT, disk=DiskInMemory())
-    assert finished_after_restart(state, *everyone, NEXT, disk=DiskInMemory()) == [*left, "next"]
-    assert sorted(ids(state)) == sorted([*left, "next"])
-    for kept in state.path.glob("*.bad-*"):
-        kept.unlink()
 
 
 def test_a_torn_end_is_kept_aside_and_told(state: StateDir) -> None:
@@ -100,6 +68,20 @@ def test_bytes_are_safe_aside_before_they_are_cut(state: StateDir, name: str) ->
     ]
 
 
+def test_on_a_full_disk_no_half_copy_is_left_behind(state: StateDir) -> None:
+    """A start that cannot keep the bytes aside takes none out and leaves nothing; the one after that can."""
+    torn = b"torn" * 100
+    damage(state.results, lambda data: data + torn)
+    before = {path.name: path.read_bytes() for path in state.path.iterdir()}
+    for _ in range(2):
+        with pytest.raises(JournalError, match="free some space"):
+            write(state, disk=DiskThatFillsUp(300))
+    assert {path.name: path.read_bytes() for path in state.path.iterdir()} == before
+    write(state, NEXT)
+    assert kept_aside(state) == torn
+    assert finished_after_restart(state, *OUTCOMES, NEXT) == [*NAMES, "next"]
+
+
 @pytest.mark.parametrize("name", ["checkpoint.jsonl", "results.jsonl"])
 @pytest.mark.parametrize("size", [1, 4096, 3 << 20])
 def test_a_tail_of_nuls_is_cut(state: StateDir, name: str, size: int) -> None:
@@ -110,13 +92,38 @@ def test_a_tail_of_nuls_is_cut(state: StateDir, name: str, size: int) -> None:
     assert b"\0" not in (state.path / name).read_bytes()
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 300, b"{", b'{"batchrun":"che', b'{"batchrun":"checkpoint","ver\0\0'])
+FIRST_LINE = encode_header(Kind.CHECKPOINT, HEADER)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\0" * 300,
+        b"{",
+        FIRST_LINE[:15],
+        FIRST_LINE[:30] + b"\0\0",
+        b"\0" * 30 + FIRST_LINE[30:],
+        FIRST_LINE[:6] + b"\0" * 30 + FIRST_LINE[36:],
+    ],
+)
 def test_a_file_that_was_torn_at_its_birth_is_begun_anew(tmp_path: Path, content: bytes) -> None:
     """Killed before the first header was whole, the state is ours all the same."""
     state = state_in(tmp_path)
     state.checkpoint.write_bytes(content)
     write(state, NEXT)
     assert finished_after_restart(state, NEXT) == ["next"]
+
+
+@pytest.mark.parametrize("name", ["checkpoint.jsonl", "results.jsonl"])
+def test_a_record_that_lost_its_newline_to_a_torn_end_is_not_glued_to_the_next(state: StateDir, name: str) -> None:
+    """What is torn may begin with that very newline; the record counts, and the next one begins a line."""
+    damage(state.path / name, lambda data: data[:-1] + b"\0" * 30 + b"}\n")
+    write(state, NEXT)
+    assert b"\0" * 30 + b"}\n" in kept_aside(state)
+    assert b"}{" not in (state.path / name).read_bytes()
+    assert finished_after_restart(state, *OUTCOMES, NEXT) == [*NAMES, "next"]
+    assert write(state) == []
 
 
 # -- damage in the middle (C8) -----------------------------------------------------------------------------------------
@@ -189,6 +196,43 @@ def test_a_rebuilt_file_has_one_header_and_each_record_once(state: StateDir) -> 
     write(state)
     assert lines_of(state.checkpoint)[0] == encode_header(Kind.CHECKPOINT, HEADER)
     assert state.checkpoint.read_bytes().count(b'"batchrun"') == 1
+    assert ids(state) == NAMES
+
+
+def test_a_rebuilt_file_is_a_record_a_line(state: StateDir) -> None:
+    """Whoever reads it with a program of his own finds whole lines, the header alone on the first (C8)."""
+    damage(state.checkpoint, lambda data: data.replace(b"\n", b"\r\n"))
+    write(state)
+    assert [is_sealed_line(line) for line in lines_of(state.checkpoint)] == [True] * 6
+    assert lines_of(state.checkpoint)[0] == encode_header(Kind.CHECKPOINT, HEADER)
+
+
+def glued(lines: list[bytes]) -> bytes:
+    return b"".join(lines).replace(b"}\n{", b"}{")
+
+
+def backwards(lines: list[bytes]) -> bytes:
+    return b"".join(reversed(lines))
+
+
+@pytest.mark.parametrize("order", [glued, backwards])
+def test_lines_that_are_glued_or_out_of_place_are_put_in_order(
+    state: StateDir, order: Callable[[list[bytes]], bytes]
+) -> None:
+    """Nothing is damaged, and yet others could not read it, nor find the header that says who answered (C2)."""
+    state.checkpoint.write_bytes(order(lines_of(state.checkpoint)))
+    assert any("rebuilt" in notice for notice in write(state))
+    assert lines_of(state.checkpoint)[0] == encode_header(Kind.CHECKPOINT, HEADER)
+    assert sorted(ids(state)) == NAMES
+    assert len(lines_of(state.checkpoint)) == 6
+
+
+def test_a_second_header_is_kept_aside(state: StateDir) -> None:
+    """Of two files that were put together the first one's counts."""
+    second = encode_header(Kind.CHECKPOINT, replace(HEADER, run="another"))
+    damage(state.checkpoint, lambda data: data + second)
+    write(state)
+    assert kept_aside(state) == second
     assert ids(state) == NAMES
 
 

@@ -44,7 +44,15 @@ OUTCOMES = st.builds(
     id=TEXT,
     status=st.sampled_from(Status),
     final=st.booleans(),
-    measure=st.builds(Measure, wall=NUMBER, cpu=NUMBER, tok_s=NUMBER, ttft=st.none() | NUMBER, tokens=st.integers()),
+    measure=st.builds(
+        Measure,
+        wall=NUMBER,
+        cpu=NUMBER,
+        tok_s=NUMBER,
+        ttft=st.none() | NUMBER,
+        tokens=st.integers(),
+        held_up=NUMBER,
+    ),
     attempts=st.integers(),
     elapsed=NUMBER,
     wasted_tokens=st.integers(),
@@ -58,6 +66,7 @@ OUTCOMES = st.builds(
     cost_usd=st.none() | NUMBER,
     retried=st.dictionaries(TEXT, st.integers(0, 9), max_size=2),
     flags=st.lists(TEXT, max_size=2).map(tuple),
+    saved_tokens=st.integers(),
     text=TEXT,
     content=st.lists(st.dictionaries(TEXT, JSON, max_size=3), max_size=2),
     usage=st.dictionaries(TEXT, JSON, max_size=2),
@@ -92,13 +101,30 @@ def test_a_lost_checkpoint_can_be_rebuilt_from_its_result(any_outcome: Outcome) 
 def test_the_checkpoint_line_has_the_keys_of_the_contract_in_their_order() -> None:
     """People and scripts read these lines; extras come last, and the CRC after everything."""
     plain = list(json.loads(encode_checkpoint(outcome("a"), 0, 1)))
-    odd = list(json.loads(encode_checkpoint(outcome("a", retried={"silent": 2}, flags=("no_stop",)), 0, 1)))
+    extras = {"retried": {"silent": 2}, "flags": ("no_stop",), "measure": Measure(held_up=2.5), "saved_tokens": 7}
+    odd = list(json.loads(encode_checkpoint(outcome("a", **extras), 0, 1)))
     contract = (
         "id status final tokens wall cpu cores loop_cores tok_s ttft chunks attempts elapsed wasted_tokens stop_reason "
         "error cost_usd backend model request result started finished"
     )
     assert " ".join(plain) == f"{contract} crc"
-    assert " ".join(odd) == f"{contract} retried flags crc"
+    assert " ".join(odd) == f"{contract} retried flags held_up saved_tokens crc"
+
+
+def test_what_the_sinks_and_the_rules_did_is_read_back() -> None:
+    """Rounded like every time; 0 where nothing is said."""
+    read = parse_checkpoint(encode_checkpoint(outcome("a", measure=Measure(held_up=2.34567), saved_tokens=7), 0, 1))
+    assert (read.held_up, read.saved_tokens) == (2.3457, 7)
+    plain = parse_checkpoint(encode_checkpoint(outcome("a"), 0, 1))
+    assert (plain.held_up, plain.saved_tokens) == (0.0, 0)
+
+
+def test_a_record_tells_whether_an_answer_is_kept_in_it() -> None:
+    """A failure with a stop reason: it was answered, and no sink took it."""
+    kept = outcome("a", status=Status.FAILED, final=False, error={"cause": "sink", "message": "no"})
+    for each, is_kept in ((kept, True), (failure("a"), False), (outcome("a"), False)):
+        assert each.is_kept is is_kept
+        assert parse_checkpoint(encode_checkpoint(each, 0, 1)).is_kept is is_kept
 
 
 def test_the_result_line_begins_with_the_answer() -> None:

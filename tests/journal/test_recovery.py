@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from batchrun.errors import JournalError
 from batchrun.journal.log import distrust_mark
-from batchrun.journal.reader import read_checkpoints, read_result
+from batchrun.journal.reader import read_result
 from batchrun.journal.record import Kind, encode_header, encode_line, encode_result
 from batchrun.journal.recovery import recover
 from batchrun.journal.state import StateDir
@@ -23,7 +21,6 @@ from tests.journal.builders import (
     damage,
     failure,
     finished_after_restart,
-    ids,
     kept_aside,
     lines_of,
     outcome,
@@ -87,12 +84,28 @@ def test_an_adopted_answer_is_durable_before_its_checkpoint_is_written(state: St
     assert ("sync", "checkpoint.jsonl") in disk.diary[written:]
 
 
+def test_names_that_a_killed_run_left_are_made_durable(state: StateDir) -> None:
+    """A file may be older than the sync of its name: nothing is written before that (C11)."""
+    disk = DiskWithDiary()
+    write(state, NEXT, disk=disk)
+    assert disk.diary[: disk.diary.index(("write", "results.jsonl"))].count(("sync", "directory")) == 2
+
+
 def test_all_checkpoints_can_be_rebuilt_from_the_results(state: StateDir) -> None:
     """checkpoint.jsonl deleted: every number in it comes back."""
     before = checkpoints(state)
     state.checkpoint.unlink()
     write(state)
     assert checkpoints(state) == before
+
+
+@pytest.mark.parametrize("lost", ["checkpoint.jsonl", "results.jsonl"])
+def test_a_lost_header_comes_back_from_the_other_file(state: StateDir, lost: str) -> None:
+    """Whether the answers are simulated is said there: a real run must not take them for its own (C2)."""
+    (state.path / lost).unlink()
+    close(recover(state, replace(HEADER, run="another", simulated=True)))
+    kind = Kind(lost.removesuffix(".jsonl"))
+    assert lines_of(state.path / lost)[0] == encode_header(kind, HEADER)
 
 
 def test_a_checkpoint_without_its_result_is_asked_again(state: StateDir) -> None:
@@ -173,6 +186,15 @@ def test_after_a_failed_fsync_both_files_can_be_written_anew(state: StateDir) ->
     ]
 
 
+def test_a_distrusted_diary_of_runs_is_written_anew_too(state: StateDir) -> None:
+    """Its mark does not stay for ever, and what it says stays."""
+    state.runs.write_bytes(b"a line\n")
+    distrust_mark(state.runs).touch()
+    assert [notice.partition(":")[0] for notice in write(state)] == ["runs.jsonl"]
+    assert state.runs.read_bytes() == b"a line\n"
+    assert not list(state.path.glob("*.distrust"))
+
+
 def torn_checkpoint(state: StateDir) -> None:
     damage(state.checkpoint, lambda data: data[:-30])
 
@@ -224,51 +246,3 @@ def test_a_start_can_be_killed_at_each_step(
             assert step > 5
             return
     pytest.fail("the start never came to its end")
-
-
-# -- anything at all ---------------------------------------------------------------------------------------------------
-
-DAMAGES = st.lists(
-    st.tuples(st.sampled_from(["cut", "insert", "overwrite"]), st.integers(0, 4000), st.binary(max_size=40)), max_size=4
-)
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(to_checkpoints=DAMAGES, to_results=DAMAGES)
-def test_no_damage_is_an_accident(
-    tmp_path: Path, to_checkpoints: list[tuple[str, int, bytes]], to_results: list[tuple[str, int, bytes]]
-) -> None:
-    """Whatever was done to the files, a start raises nothing but its own error, and goes on where it goes on."""
-    state = state_in(tmp_path)
-    for path in state.path.iterdir():
-        path.unlink()
-    write(state, *OUTCOMES, disk=DiskInMemory())
-    for path, changes in ((state.checkpoint, to_checkpoints), (state.results, to_results)):
-        for change in changes:
-            damage(path, lambda data, change=change: damaged(data, *change))  # type: ignore[misc]
-    list(read_checkpoints(state))
-    survivors = set(intact(state.results.read_bytes()))
-    try:
-        write(state, NEXT, disk=DiskInMemory())
-    except JournalError:
-        return
-    found = finished_after_restart(state, *OUTCOMES, NEXT, disk=DiskInMemory())
-    assert survivors | {"next"} <= set(found)
-    assert len(ids(state)) == len(set(ids(state)))
-
-
-def damaged(data: bytes, kind: str, place: int, junk: bytes) -> bytes:
-    place %= len(data) + 1
-    match kind:
-        case "cut":
-            return data[:place]
-        case "insert":
-            return data[:place] + junk + data[place:]
-        case _:
-            return data[:place] + junk + data[place + len(junk) :]
-
-
-def intact(data: bytes) -> list[str]:
-    """The ids whose result line is still there, whole, on a line of its own."""
-    lines = set(data.splitlines(keepends=True))
-    return [each.id for each in OUTCOMES if encode_result(each) in lines]

@@ -44,6 +44,17 @@ def test_a_last_line_without_newline_does_not_count(path: Path) -> None:
     assert pieces_of(path, A + B[:-1]) == [(0, A, True), (len(A), B[:-1], False)]
 
 
+def test_a_line_that_is_being_written_is_the_end(path: Path) -> None:
+    """Its rest, written while somebody reads, is not taken for a line of its own, nor for damage."""
+    path.write_bytes(A + B[:30])
+    pieces = scan(path)
+    assert [next(pieces), next(pieces)] == [(0, A, True), (len(A), B[:30], False)]
+    with path.open("ab") as file:
+        file.write(B[30:] + C)
+    assert list(pieces) == []
+    assert sound(list(scan(path))) == [A, B, C]
+
+
 @pytest.mark.parametrize("stub", [1, 20, len(A) - 1])
 def test_a_record_glued_to_a_stub_is_found(path: Path, stub: int) -> None:
     """A tool that appended after a torn line lost nobody's record (C8)."""
@@ -106,3 +117,10 @@ def test_a_forged_line_costs_bounded_time() -> None:
     """A line of nothing but beginnings and false seals is given up, not searched in every combination."""
     forged = b'{"id":' * 20_000 + b',"crc":"00000000"}' * 20_000
     assert sound(list(salvage(0, forged))) == []
+
+
+@pytest.mark.parametrize("junk", [b',"crc":"00000000"}', b'{"id":', b'{"', b'{"id":' + b"x" * 500])
+def test_forged_beginnings_and_ends_cost_nobody_a_record(path: Path, junk: bytes) -> None:
+    """However many there are: the record behind them is found, and the line is not read once for each (C16)."""
+    many = junk * 100_000
+    assert pieces_of(path, many + A) == [(0, many, False), (len(many), A, True)]

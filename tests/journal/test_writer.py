@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import threading
 from pathlib import Path
 
@@ -12,32 +11,22 @@ import pytest
 
 from batchrun.errors import ExitCode, JournalError, LockHeldError, StateError
 from batchrun.journal import writer
-from batchrun.journal.disk import DISK, Disk
 from batchrun.journal.finished import Standing
-from batchrun.journal.log import distrust_mark
 from batchrun.journal.reader import read_result
-from batchrun.journal.record import encode_result
 from batchrun.journal.state import StateDir
-from batchrun.journal.writer import Journal
-from batchrun.outcome import Outcome, Status
+from batchrun.outcome import Status
 from tests.journal.builders import (
-    HEADER,
     checkpoints,
     failure,
     finished_after_restart,
     ids,
     outcome,
     refusal_of,
-    state_in,
     text_of,
-    write,
 )
+from tests.journal.commits import commit_all, failures_of, open_journal
 from tests.journal.disks import (
-    DiskThatCannotSync,
-    DiskThatFillsUp,
     DiskThatKnowsNames,
-    DiskThatTakesLittle,
-    DiskThatTakesNothing,
     DiskWithDiary,
 )
 
@@ -64,31 +53,6 @@ class DiskThatWaitsForPermission(DiskThatKnowsNames):
 @pytest.fixture
 def state(tmp_path: Path) -> StateDir:
     return StateDir(tmp_path / "jobs.batchrun")
-
-
-async def commit_all(journal: Journal, *outcomes: Outcome) -> None:
-    async with asyncio.TaskGroup() as group:
-        for each in outcomes:
-            group.create_task(journal.commit(each))
-
-
-async def failures_of(journal: Journal, *outcomes: Outcome) -> int:
-    """How many of the commits, made at once, were refused."""
-
-    async def is_refused(each: Outcome) -> bool:
-        try:
-            await journal.commit(each)
-        except JournalError:
-            return True
-        return False
-
-    async with asyncio.TaskGroup() as group:
-        commits = [group.create_task(is_refused(each)) for each in outcomes]
-    return sum(commit.result() for commit in commits)
-
-
-def open_journal(state: StateDir, disk: Disk = DISK) -> Journal:
-    return Journal.open(state, HEADER, disk)
 
 
 async def test_a_commit_returns_after_both_files_are_durable(state: StateDir) -> None:
@@ -203,106 +167,6 @@ async def test_only_one_journal_is_open_at_a_time(state: StateDir) -> None:
     with open_journal(state), pytest.raises(LockHeldError):
         open_journal(state)
     open_journal(state).close()
-
-
-async def test_a_disk_that_takes_little_at_a_time_is_no_trouble(state: StateDir) -> None:
-    """Short writes are looped (C1)."""
-    with open_journal(state, DiskThatTakesLittle(7)) as journal:
-        await commit_all(journal, *MANY[:20])
-    assert finished_after_restart(state, *MANY) == [each.id for each in MANY[:20]]
-
-
-async def test_a_disk_that_takes_nothing_ends_the_run(state: StateDir) -> None:
-    """A write that neither goes on nor fails would be waited for till the morning."""
-    write(state_in(state.path.parent))
-    with pytest.raises(JournalError, match="space"):
-        write(state, outcome("a"), disk=DiskThatTakesNothing())
-
-
-@pytest.mark.parametrize("room", range(0, 12_000, 571))
-async def test_a_full_disk_is_resumable(state: StateDir, room: int) -> None:
-    """Wherever it fills up: every commit that returned is there after the restart, the others are asked again (C10)."""
-    open_journal(state).close()
-    returned: list[str] = []
-    with open_journal(state, DiskThatFillsUp(room)) as journal:
-        for each in MANY[:12]:
-            if not await failures_of(journal, each):
-                returned.append(each.id)
-        if len(returned) < 12:
-            assert journal.failure is not None
-            assert journal.failure.exit_code is ExitCode.IO_ERROR
-            assert "free some space" in str(journal.failure)
-    assert len(returned) < 12 or room > 10_000
-    assert {*returned} <= {*finished_after_restart(state, *MANY)}
-    with open_journal(state) as journal:
-        todo = [each for each in MANY[:12] if not journal.finished.is_finished(each.id, each.request)]
-        await commit_all(journal, *todo)
-    assert sorted(ids(state)) == sorted(each.id for each in MANY[:12])
-
-
-async def test_whole_answers_before_the_torn_one_are_kept(state: StateDir) -> None:
-    """A batch that the disk took in part is cut behind its last whole record: those answers are paid (C1, C6)."""
-    open_journal(state).close()
-    size = len(encode_result(MANY[0]))
-    with open_journal(state, DiskThatFillsUp(size * 3 + size // 2)) as journal:
-        assert await failures_of(journal, *MANY[:6]) == 6
-        assert journal.failure is not None
-    assert state.results.read_bytes().endswith(b"}\n")
-    assert finished_after_restart(state, *MANY) == ["0", "1", "2"]
-
-
-async def test_after_a_failure_nothing_is_taken(state: StateDir) -> None:
-    """There is no room any more, waiting for it is an error, and so is every commit."""
-    open_journal(state).close()
-    with open_journal(state, DiskThatFillsUp(0)) as journal:
-        assert await failures_of(journal, *MANY[:10]) == 10
-        assert not journal.has_room()
-        with pytest.raises(JournalError):
-            await journal.wait_for_room()
-        assert await failures_of(journal, outcome("later")) == 1
-
-
-async def test_those_who_wait_for_room_hear_of_the_failure(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An admission that waits for a full queue does not wait for ever."""
-    monkeypatch.setattr(writer, "MAX_WAITING_RECORDS", 1)
-    open_journal(state).close()
-    with open_journal(state, DiskThatFillsUp(0)) as journal:
-
-        async def is_told() -> bool:
-            with pytest.raises(JournalError):
-                await journal.wait_for_room()
-            return True
-
-        async with asyncio.TaskGroup() as group:
-            group.create_task(failures_of(journal, outcome("a")))
-            await asyncio.sleep(0)
-            room = group.create_task(is_told())
-        assert room.result()
-
-
-@pytest.mark.parametrize("name", ["results.jsonl", "checkpoint.jsonl"])
-async def test_after_a_failed_sync_the_file_is_not_trusted(state: StateDir, name: str) -> None:
-    """The commit fails, the run ends with 74, and the next start writes the file anew first (C9)."""
-    disk = DiskThatCannotSync(name)
-    with open_journal(state, disk) as journal:
-        await journal.commit(outcome("before"))
-        disk.is_broken = True
-        assert await failures_of(journal, outcome("during"), outcome("too")) == 2
-        assert await failures_of(journal, outcome("after")) == 1
-    assert distrust_mark(state.path / name).exists()
-    with open_journal(state) as journal:
-        assert any("written anew" in notice for notice in journal.notices)
-        assert journal.finished.is_finished("before", outcome("before").request)
-    assert not distrust_mark(state.path / name).exists()
-
-
-async def test_a_state_that_is_deleted_under_a_run_ends_it(state: StateDir) -> None:
-    """Bytes for a file that nobody can find are no answers."""
-    with open_journal(state) as journal:
-        await journal.commit(outcome("before"))
-        shutil.rmtree(state.path)
-        assert await failures_of(journal, outcome("after")) == 1
-        assert "deleted" in str(journal.failure)
 
 
 async def test_a_fault_of_our_own_leaves_nobody_waiting(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:

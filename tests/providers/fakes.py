@@ -15,7 +15,7 @@ from itertools import repeat
 
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.providers.failures import cause_of_status
-from batchrun.providers.provider import ConnectionWatch, Request, Wire
+from batchrun.providers.provider import ConnectionWatch, HearsQuotas, Request, Wire
 from tests.stream.events import PING, answer, block_start, document, error, message_start, on_the_wire, text
 
 STREAM = "text/event-stream; charset=utf-8"
@@ -75,6 +75,7 @@ class FakeProvider:
         self.open_replies = 0
         self.paces: list[float] = []
         self.warmed = 0
+        self.dropped = 0
         self.is_closed = False
 
     def __repr__(self) -> str:
@@ -94,11 +95,17 @@ class FakeProvider:
         self.requests.append(request)
         return self._open(request, connect_timeout, watch)
 
+    def listen(self, heard: HearsQuotas) -> None:
+        self.heard = heard
+
     def kept(self, text: str) -> str:
         return text
 
     async def warm(self, connect_timeout: float) -> None:
         self.warmed += 1
+
+    async def drop(self) -> None:
+        self.dropped += 1
 
     async def close(self) -> None:
         self.is_closed = True
@@ -160,6 +167,17 @@ class ProviderThatStutters(ProviderThatAnswers):
     def steps(self, request: Request) -> Iterator[Step]:
         whole = on_the_wire(*answer(*self.text_for(request))).replace(b"\n", b"\r\n")
         yield from (whole[at : at + 1] for at in range(len(whole)))
+
+
+class ProviderThatMakesRemarks(ProviderThatAnswers):
+    """A whole answer, with what gateways add to keep a connection alive before each event and after the last."""
+
+    remarks = b": still here\n\nevent: ping\ndata: still here\n\ndata:\n\ndata: [DONE]\n\n"
+
+    def steps(self, request: Request) -> Iterator[Step]:
+        for event in answer(*self.text_for(request)):
+            yield self.remarks + on_the_wire(event)
+        yield self.remarks
 
 
 class ProviderThatRepeatsItself(ProviderThatAnswers):

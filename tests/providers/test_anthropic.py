@@ -84,11 +84,13 @@ async def test_without_streaming_a_document_is_asked_for(key_file: Path) -> None
 
 # -- credentials ------------------------------------------------------------------------------------------------------
 
+CLAUDE = BackendConfig(claudes_key=True)
+
 
 def test_without_credentials_the_remedy_is_told() -> None:
     """Exit 77, before anything is sent, naming the variable, the flag for cron, and the way to try it without a key."""
     with pytest.raises(CredentialsError) as caught:
-        AnthropicProvider(BackendConfig(), max_slots=1)
+        AnthropicProvider(CLAUDE, max_slots=1)
     assert caught.value.exit_code is ExitCode.NO_CREDENTIALS
     for remedy in ("ANTHROPIC_API_KEY", "--key-file", "--simulate"):
         assert remedy in str(caught.value)
@@ -106,17 +108,17 @@ async def test_the_sdk_finds_the_key_in_the_environment(
 ) -> None:
     """The kind of credential is told, its value is not."""
     monkeypatch.setenv(variable, CANARY)
-    async with provider_for(BackendConfig()) as provider:
+    async with provider_for(CLAUDE) as provider:
         assert (provider.credential, provider.base_url) == (kind, "https://api.anthropic.com")
         assert CANARY not in repr(provider)
-    received = await sent(Request(BODY), {})
+    received = await sent(Request(BODY), {"claudes_key": True})
     assert received.headers["authorization"] == f"Bearer {CANARY}"
 
 
 async def test_a_key_file_wins_over_the_environment(key_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was given on the command line is what is used."""
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-another")
-    received = await sent(Request(BODY), {"key_file": key_file})
+    received = await sent(Request(BODY), {"key_file": key_file, "claudes_key": True})
     assert received.headers["authorization"] == f"Bearer {CANARY}"
     async with provider_for(BackendConfig(key_file=key_file)) as provider:
         assert provider.credential == f"API key from {key_file}"
@@ -126,7 +128,8 @@ async def test_the_embedded_provider_never_gets_a_real_key(monkeypatch: pytest.M
     """A simulated night needs no key and leaks none."""
     monkeypatch.setenv("ANTHROPIC_API_KEY", CANARY)
     monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", CANARY)
-    received = await sent(Request(BODY), {"simulated": True})
+    monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", f"X-Pass: {CANARY}")
+    received = await sent(Request(BODY), {"simulated": True, "claudes_key": True})
     assert CANARY not in str(received.headers)
 
 
@@ -137,7 +140,7 @@ async def test_an_identity_of_the_workload_is_enough(tmp_path: Path, monkeypatch
     monkeypatch.setenv("ANTHROPIC_IDENTITY_TOKEN_FILE", str(token))
     monkeypatch.setenv("ANTHROPIC_FEDERATION_RULE_ID", "fdrl_1")
     monkeypatch.setenv("ANTHROPIC_ORGANIZATION_ID", "org_1")
-    async with provider_for(BackendConfig()) as provider:
+    async with provider_for(CLAUDE) as provider:
         assert provider.credential == "profile or workload identity"
 
 
@@ -146,7 +149,7 @@ async def test_a_key_that_no_header_can_carry_is_told_and_not_shown(end: str, mo
     """A key with a stray character, from a file that was edited elsewhere say, ends the run before the night does."""
     monkeypatch.setenv("ANTHROPIC_API_KEY", CANARY + end)
     with pytest.raises(CredentialsError) as caught:
-        AnthropicProvider(BackendConfig(), max_slots=1)
+        AnthropicProvider(CLAUDE, max_slots=1)
     assert CANARY not in "".join(traceback.format_exception(caught.value))
 
 
@@ -154,7 +157,7 @@ async def test_a_key_that_no_header_can_carry_is_told_and_not_shown(end: str, mo
 async def test_space_around_a_key_is_forgiven(end: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line end after the key is what most ways of storing it leave there."""
     monkeypatch.setenv("ANTHROPIC_API_KEY", CANARY + end)
-    received = await sent(Request(BODY), {})
+    received = await sent(Request(BODY), {"claudes_key": True})
     assert received.headers["authorization"] == f"Bearer {CANARY}"
 
 

@@ -48,7 +48,7 @@ def unused_port() -> int:
 
 
 async def test_a_refused_connection_names_the_address(key_file: Path) -> None:
-    """ECONNREFUSED is told with host, port and the kernel's word."""
+    """F30: ECONNREFUSED is told with host, port and the kernel's word."""
     port = unused_port()
     async with provider_for(BackendConfig(base_url=f"http://127.0.0.1:{port}", key_file=key_file)) as provider:
         failure = await failure_of(provider)

@@ -116,8 +116,18 @@ def test_figures_that_an_item_does_not_have_are_left_out() -> None:
 
 def test_prices_that_are_unknown_are_not_zero() -> None:
     """Priced and unpriced items are counted apart."""
-    counted = census(outcome("a", cost_usd=0.02), outcome("b", cost_usd=0.03), outcome("c"))
+    lost = failed("d", "broken", "no sink took it", cost_usd=0.07)
+    counted = census(outcome("a", cost_usd=0.02), outcome("b", cost_usd=0.03), outcome("c"), lost)
     assert (round(counted.cost_usd, 6), counted.priced, counted.unpriced) == (0.05, 2, 1)
+    assert counted.lost_usd == 0.07
+
+
+def test_what_was_paid_once_is_lost_once_and_until_it_is_delivered() -> None:
+    """An answer that no sink took is paid for; delivered by a later run of the night it is an answer like others."""
+    lost = failed("a", "broken", "no sink took it", cost_usd=0.07, final=False)
+    assert census(lost, lost).lost_usd == 0.07
+    delivered = census(lost, outcome("a", cost_usd=0.07))
+    assert (delivered.lost_usd, delivered.cost_usd, delivered.priced) == (0.0, 0.07, 1)
 
 
 def test_an_example_is_shown_only_while_its_line_counts() -> None:
@@ -149,3 +159,22 @@ def test_a_night_in_which_all_failed_is_told_in_bounded_space() -> None:
     assert counted.totals() == Totals(failed=5 * KEPT, again=5 * KEPT)
     assert counted.causes() == {"overloaded": 5 * KEPT}
     assert len(counted.kinds.of("overloaded", 10**6, counted.counts)) < 2 * KEPT
+
+
+def test_answers_that_no_sink_took_are_told_apart_from_those_to_be_asked() -> None:
+    """Both are taken up by the next run; three runs are enough for either."""
+    kept = failed("a", "sink", "no disk", final=False, stop_reason="end_turn", text="Ja.")
+    asked = failed("b", "silent", "not a byte", final=False)
+    assert census(kept, asked).totals() == Totals(failed=2, again=2, kept=1)
+    assert census(kept, kept, kept, asked).totals() == Totals(failed=2, again=1)
+    assert census(kept, outcome("a"), asked).totals() == Totals(done=1, failed=1, again=1)
+    assert census(kept, asked).causes() == {"sink": 1, "silent": 1}
+
+
+def test_what_the_sinks_held_up_is_summed_and_the_slowest_are_named() -> None:
+    """An item of which they took more than half was limited by them."""
+    slow = outcome("slow", measure=Measure(wall=4.0, held_up=3.0))
+    fair = outcome("fair", measure=Measure(wall=4.0, held_up=1.0))
+    counted = census(slow, fair, outcome("none"))
+    assert (counted.held_up, counted.consumer_bound) == (4.0, 1)
+    assert [(example.id, example.figure) for example in counted.most_held_up.best(3, counted.counts)] == [("slow", 3.0)]

@@ -10,6 +10,7 @@ from batchrun.errors import MEANING, ExitCode
 from batchrun.journal.runs import Run, RunEnd, RunStart
 from batchrun.report.ending_text import run_words
 from batchrun.report.night import Heard, How, changed_items, choose, tell
+from batchrun.spent import Spent
 from tests.report.nights import stamp
 
 HOUR = 3600.0
@@ -46,6 +47,14 @@ def test_where_nothing_ran_the_newest_run_is_told() -> None:
     """Whoever looks after a week still learns how it ended."""
     assert names(choose([run("a", 0, 1), run("b", 2, 3)], {}, None, stamp(HOUR))) == ["b"]
     assert choose([], {}, None, stamp(HOUR)) == []
+
+
+def test_a_start_that_found_nothing_pending_is_no_run_of_the_night() -> None:
+    """It asked nobody; it is told only where no run ever asked anybody."""
+    asked, looked = run("asked", 0, 60), run("looked", 2 * HOUR, 2 * HOUR)
+    looked = replace(looked, start=replace(looked.start, pending=0))
+    assert names(choose([asked, looked], {}, None, stamp(HOUR))) == ["asked"]
+    assert names(choose([looked], {}, None, stamp(HOUR))) == ["looked"]
 
 
 @pytest.mark.parametrize(
@@ -92,6 +101,17 @@ def test_what_a_run_told_at_its_end_counts_and_else_what_was_last_heard() -> Non
     assert tell(older, heard, None, stamp(90)).retried == {"silent": 1}
     assert tell(older, {}, None, stamp(90)).retried is None
     assert tell(run("a", 0, None), {}, None, stamp(90)).retried is None
+
+
+def test_what_a_killed_run_spent_is_what_was_last_heard_of_it() -> None:
+    """An end tells more than what was heard before; an older version's end told nothing."""
+    heard = {"a": Heard(stamp(58), spent=Spent(0.5, 10))}
+    assert tell(run("a", 0, None), heard, None, stamp(90)).spent == Spent(0.5, 10)
+    ended = run("a", 0, 60)
+    assert ended.end is not None
+    told = replace(ended, end=replace(ended.end, spent=Spent(0.6, 12).told()))
+    assert tell(told, heard, None, stamp(90)).spent == Spent(0.6, 12)
+    assert tell(ended, {}, None, stamp(90)).spent is None
 
 
 def test_the_newest_run_that_ended_tells_how_many_items_changed() -> None:

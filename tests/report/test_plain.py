@@ -49,7 +49,8 @@ def test_figures_are_grouped_and_nouns_agree() -> None:
     assert counted(1, "item") == "1 item"
     assert counted(12345, "item") == "12,345 items"
     assert (rate(7.26), rate(1204.4)) == ("7.3", "1,204")
-    assert [dollars(usd) for usd in (0, 0.0042, 0.25, 1234.5)] == ["$0.00", "$0.0042", "$0.25", "$1,234.50"]
+    told = ["$0.00", "$0.000024", "$0.0042", "$0.25", "$1,234.50"]
+    assert [dollars(usd) for usd in (0, 0.0000241, 0.0042, 0.25, 1234.5)] == told
 
 
 def test_a_time_of_day_shows_its_date_only_on_another_day() -> None:

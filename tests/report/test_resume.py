@@ -22,6 +22,12 @@ def test_nothing_is_to_be_typed_while_a_run_is_at_work() -> None:
         (Totals(done=1), 2, "2 pending"),
         (Totals(done=1, failed=2, again=1), 0, "1 of the failed to be asked again"),
         (Totals(failed=2, again=2), 1234, "1,234 pending and 2 of the failed to be asked again"),
+        (Totals(failed=1, again=1, kept=1), 0, "1 kept answer to be delivered, not asked again"),
+        (
+            Totals(failed=9, again=7, kept=2),
+            3,
+            "3 pending and 5 of the failed to be asked again and 2 kept answers to be delivered, not asked again",
+        ),
     ],
 )
 def test_what_is_left_is_named(totals: Totals, pending: int, why: str) -> None:

@@ -1,4 +1,4 @@
-"""The three things that look alike at night are told apart in the morning."""
+"""The things that look alike at night are told apart in the morning."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from batchrun.failure import Cause
 from batchrun.report.census import Loop
 from batchrun.report.examples import Example
 from batchrun.report.series import Limit
-from batchrun.report.stalls import UNKNOWN, listed, provider, receive_side, stream
+from batchrun.report.stalls import UNKNOWN, consumer, listed, provider, receive_side, stream
 from batchrun.report.words import PROVIDER_CAUSES, STREAM_CAUSES
 
 
@@ -98,3 +98,27 @@ def test_of_several_backends_the_one_that_was_paused_is_named() -> None:
     """The other one went on."""
     found = provider({"rate_limited": 1}, [Limit("claude", "rate_limit", 0.4), Limit("ollama", "cpu", 1.0)])
     assert found.words == "1 attempt turned away: rate_limited 1; claude paused for 40 % of the time"
+
+
+def test_a_sink_that_limits_items_is_told_with_them() -> None:
+    """Neither our side nor the provider: the user's own consumer was what they waited for."""
+    found = consumer(630.0, 12, [Example(90.0, "item-17", "", 0, 0), Example(60.0, "item-4", "", 0, 0)])
+    assert found is not None
+    assert (found.name, found.happened, found.count) == ("consumer", True, 12)
+    slowest = "item-17 (90 s), item-4 (60 s)"
+    assert found.words == f"the sinks held items up for 10 min in all, and were what limited 12 items: {slowest}"
+
+
+def test_a_sink_that_was_waited_for_a_little_limits_nothing() -> None:
+    """It is told, and is no reason to look; without sinks it is not even told."""
+    found = consumer(3.0, 0, [])
+    assert found is not None
+    assert (found.happened, found.words) == (False, "the sinks held items up for 3.0 s in all")
+    assert consumer(0.0, 0, []) is None
+
+
+def test_nobody_is_named_whose_record_counts_no_longer() -> None:
+    """All of them were delivered since."""
+    found = consumer(3.0, 1, [])
+    assert found is not None
+    assert found.words.endswith("limited 1 item")

@@ -16,6 +16,7 @@ from batchrun.report.job_file import JobFileNow
 from batchrun.report.snapshot import Snapshot, snapshot_of
 from batchrun.report.standing import Sighting, Standing, standing
 from batchrun.report.standing_text import quiet_remark, status_page
+from batchrun.spent import Spent
 from tests.report.lines import said
 from tests.report.nights import gate, snapshot_fields, stamp
 
@@ -57,10 +58,25 @@ def test_a_run_at_work_says_how_far_it_is_and_what_limits_it() -> None:
     ]
 
 
+def test_what_waits_for_the_sinks_is_told_of_what_is_in_flight() -> None:
+    """No tokens come, and yet the run is not stuck."""
+    text = page(standing(replace(AT_WORK, snapshot=snapshot(with_sinks=7))))
+    assert "pending | 180; of these 11 in flight (7 waiting for the sinks), 3 waiting to be asked again" in text
+
+
 def test_a_run_that_drains_says_why() -> None:
     """Somebody pressed Ctrl-C, or cron's next start did."""
     found = standing(replace(AT_WORK, snapshot=snapshot(reason="SIGTERM received")))
     assert "stopping | SIGTERM received; waiting for what is in flight" in page(found)
+
+
+def test_a_start_that_found_nothing_pending_is_not_the_last_run() -> None:
+    """How many items there are it knows best; how the night went, the run before it."""
+    look = replace(START, run="run-2", started=stamp(710), total=290, pending=0)
+    runs = [*ended(75, "SIGTERM received").runs, Run(look, RunEnd("run-2", stamp(711), 0, "nothing pending"))]
+    found = standing(replace(KILLED, runs=runs))
+    assert found.last is not None
+    assert (found.last.run, found.total) == ("run-1", 290)
 
 
 def test_a_run_that_has_only_just_started_shows_no_older_figures() -> None:
@@ -141,6 +157,33 @@ def test_the_json_has_the_keys_of_the_contract() -> None:
     assert facts["gates"]["claude"]["limited_by"] == "cpu"
     gone = status_facts(standing(KILLED))
     assert (gone["running"], gone["pid"], gone["in_flight"], gone["gates"], gone["cpu"]) == (False, None, 0, {}, None)
+
+
+SPENT = Spent(0.5, 119, 1, 0.02, 0, 0.0, 90_000, ("llama3.2",))
+
+
+def test_what_was_spent_is_told_of_the_newest_run_and_of_no_other() -> None:
+    """While it works by its snapshot, afterwards by its end; an older run's figures are not shown for a new one's."""
+    told = snapshot(cost_usd=0.5, spent=SPENT.told())
+    at_work = standing(replace(AT_WORK, snapshot=told))
+    assert "cost | $0.50, 1 item of unknown price, about $0.02 more on failed attempts" in page(at_work)
+    facts = status_facts(at_work)
+    assert (facts["cost_usd"], facts["spent"]["items_unpriced"]) == (0.5, 1)
+    killed = standing(replace(KILLED, snapshot=told))
+    assert "failed attempts (the last run)" in page(killed)
+    end = RunEnd("run-1", stamp(730), 0, "finished", spent=replace(SPENT, usd=0.75).told())
+    assert status_facts(standing(replace(KILLED, runs=[Run(START, end)], snapshot=told)))["cost_usd"] == 0.75
+    fresh = standing(replace(AT_WORK, snapshot=told, runs=[Run(replace(START, run="run-2"), None)], alive="run-2"))
+    assert (status_facts(fresh)["cost_usd"], "cost" in page(fresh)) == (None, False)
+
+
+def test_a_run_of_unknown_prices_has_no_cost_of_nothing() -> None:
+    """null for programs, and no figure for people."""
+    unknown = Spent(items_unpriced=120, unknown_models=("llama3.2",))
+    found = standing(replace(AT_WORK, snapshot=snapshot(spent=unknown.told())))
+    assert status_facts(found)["cost_usd"] is None
+    assert "cost | 120 items of unknown price" in page(found)
+    assert "$" not in page(found)
 
 
 @pytest.mark.parametrize("change", [{"gates": None}, {"total": "many"}, {"t": None, "gates": []}, {"last_error": "x"}])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from batchrun.errors import NoRunError
 from batchrun.jobs.job import BackendSpeech, RequestFlags
 from batchrun.jobs.line import parse_line
+from batchrun.outcome import Measure
 from batchrun.report.closest import closest
 from batchrun.report.facts import story_facts
 from batchrun.report.source import find_source
@@ -41,11 +44,13 @@ def page(found: Story) -> str:
 def test_an_answered_item_shows_what_was_asked_and_answered(writer: StateWriter) -> None:
     """With its numbers, and the failed attempts before."""
     writer.finish(outcome("answered", retried={"silent": 2}, attempts=3, wasted_tokens=40, elapsed=130.0))
-    text = page(story(writer, "answered"))
+    found = story(writer, "answered")
+    text = page(found)
     assert text.startswith("answered: done (end_turn)\n")
     assert "2 min in 3 attempts" in text
     assert "failed attempts | silent 2" in text
     assert "400, 40 wasted on failed attempts; cost unknown" in text
+    assert "400, 40 wasted on failed attempts; simulated, at no cost" in page(replace(found, simulated=True))
     assert "\nprompt: Tell me about answered.\nAnswer\nThe answer to answered." in text
 
 
@@ -68,6 +73,43 @@ def test_a_failed_item_shows_its_error_and_whether_it_is_asked_again(writer: Sta
     assert "error | max_tokens is too large (HTTP 400)" in text
     writer.finish(failed("waiting", "silent", "not a byte", final=False))
     assert "the next run asks it again" in page(story(writer, "waiting"))
+
+
+def test_an_answer_that_no_sink_took_is_shown_and_said_to_be_kept(writer: StateWriter) -> None:
+    """It is paid: the next run delivers it."""
+    kept: dict[str, Any] = {
+        "stop_reason": "end_turn",
+        "text": "Ja.",
+        "measure": Measure(wall=4.0, held_up=3.0, tokens=7),
+    }
+    writer.finish(failed("bad", "sink", "no disk", final=False, **kept))
+    text = page(story(writer, "bad"))
+    assert text.startswith("bad: failed (sink); its answer is kept, and the next run delivers it\n")
+    assert "sinks | held it up for 3.0 s: the consumer is what limits this item" in text
+    assert text.endswith("Answer\nJa.")
+
+
+def test_an_answer_that_was_ended_early_tells_what_that_saved(writer: StateWriter) -> None:
+    """And that its usage is our own estimate; that is nothing odd."""
+    early: dict[str, Any] = {
+        "stop_reason": "stop_rule:max_chars",
+        "flags": ("usage_estimated", "no_done"),
+        "saved_tokens": 1648,
+    }
+    writer.finish(outcome("answered", measure=Measure(wall=4.0, held_up=0.5, tokens=400), **early))
+    text = page(story(writer, "answered"))
+    assert text.startswith("answered: done (stop_rule:max_chars)\n")
+    assert "tokens | 400 (estimated); cost unknown" in text
+    assert "ended early | 1,648 tokens saved, against max_tokens" in text
+    assert "odd | no_done" in text
+    assert "sinks | held it up for 0.50 s\n" in text
+
+
+def test_what_had_come_of_a_broken_answer_is_told(writer: StateWriter) -> None:
+    """How much it was, and that it is not kept."""
+    error = {"cause": "broken", "message": "reset", "status": None, "partial_characters": 1234}
+    writer.finish(failed("bad", "broken", "", error=error, final=False))
+    assert "came of it | 1,234 characters of the last attempt, thrown away" in page(story(writer, "bad"))
 
 
 def test_the_record_that_counts_is_told_and_the_others_are_listed(writer: StateWriter) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -100,6 +101,19 @@ def test_failures_are_told_by_cause_with_examples_and_the_message() -> None:
     assert "silent | 5 | slow-4, slow-3, slow-2, ...: not a byte for 60 s" in page
 
 
+def test_answers_that_no_sink_took_are_not_said_to_be_asked_again() -> None:
+    """They are paid; the sinks have a line of their own among what may have stalled."""
+    kept: dict[str, Any] = {"stop_reason": "end_turn", "measure": Measure(wall=4.0, held_up=3.0, tokens=7)}
+    found = summary(failed("a", "sink", "no disk", final=False, **kept), failed("b", "silent", "", final=False))
+    page = said(report_page(found, 80))
+    assert "Failed: 2; 1 to be asked again and 1 kept answer to be delivered, not asked again" in page
+    assert "your sinks | the sinks held items up for 3.0 s in all, and were what limited 1 item: a (3.0 s)" in page
+    facts = report_facts(found)
+    assert (facts["totals"]["again"], facts["totals"]["kept"]) == (2, 1)
+    assert facts["flavours"]["consumer"]["happened"]
+    assert "your sinks" not in said(report_page(summary(outcome("a")), 80))
+
+
 def test_retries_and_waste_are_those_of_the_night() -> None:
     """By cause, over items, with the share of the tokens that was thrown away."""
     found = summary(
@@ -111,7 +125,7 @@ def test_retries_and_waste_are_those_of_the_night() -> None:
     assert found.tokens.wasted_share == pytest.approx(200 / 1400)
     page = said(report_page(found, 80))
     assert "failed attempts | 4 in 2 finished items: broken 3, silent 1" in page
-    assert "1,200 answered, 200 wasted on failed attempts (14 %); cost unknown" in page
+    assert "1,200 answered, 200 wasted on failed attempts (14 %)" in page
 
 
 def test_the_night_has_a_throughput_over_the_time_in_which_a_run_was_alive() -> None:
@@ -119,13 +133,6 @@ def test_the_night_has_a_throughput_over_the_time_in_which_a_run_was_alive() -> 
     runs = [replace(RUN, seconds=10.0), replace(RUN, run="run-2", started=stamp(900), seconds=10.0)]
     found = summary(outcome("a"), outcome("b", 950), of=night(*runs))
     assert found.tokens.per_second == pytest.approx(40.0)
-
-
-def test_a_price_is_told_where_it_is_known_and_the_rest_is_counted() -> None:
-    """Unknown is never 0."""
-    assert summary(outcome("a")).cost.usd is None
-    page = said(report_page(summary(outcome("a", cost_usd=1.5), outcome("b")), 80))
-    assert "cost $1.50 and 1 item of unknown price" in page
 
 
 def test_what_is_worth_a_look_is_named_once_with_the_reason() -> None:
@@ -172,12 +179,13 @@ def test_figures_of_the_json_are_those_of_the_night() -> None:
         "refused": 0,
         "failed": 1,
         "again": 1,
+        "kept": 0,
         "pending": 0,
         "gone": 0,
     }
     assert facts["wall"] == {"p50": 4.2, "p95": 4.2, "max": 4.2, "n": 1}
     assert facts["causes"] == {"silent": {"count": 1, "message": "x", "examples": ["b"]}}
-    assert facts["cost"] == {"usd": None, "priced": 0, "unpriced": 1}
+    assert (facts["cost"]["usd"], facts["cost"]["items_priced"], facts["cost"]["items_unpriced"]) == (None, 0, 1)
     assert facts["resume"]["command"] == "batchrun run jobs.jsonl"
 
 
@@ -191,7 +199,7 @@ def test_an_outage_is_told_though_no_item_has_finished() -> None:
     assert found.tokens.wasted == 120
     page = said(report_page(found, 80))
     assert "failed attempts | 4,711, none of them in a finished item: connect 4,700, silent 11" in page
-    assert "tokens | 0 answered, 120 wasted on failed attempts (100 %); cost unknown" in page
+    assert "tokens | 0 answered, 120 wasted on failed attempts (100 %)" in page
     assert "the stream | could not connect: 4,700 attempts; 11 attempts broke or went silent: silent 11" in page
     facts = report_facts(found)
     assert facts["retries"]["causes"] == {"connect": 4700, "silent": 11}

@@ -43,6 +43,7 @@ def test_a_rough_night_on_one_page(rough: Summary) -> None:
         "Failed",
         "Speed",
         "Retries and waste",
+        "Cost",
         "Load from 22",
         "What limited",
         "Did it stall?",

@@ -9,13 +9,14 @@ import pytest
 
 from batchrun.simulator.answers import SimulatedAnswer
 from batchrun.simulator.api_error import ApiError, error_of
-from batchrun.simulator.chat_error import chat_error_body, chat_limit_headers
+from batchrun.simulator.chat_error import chat_error_body
 from batchrun.simulator.chat_events import chat_events, closing_events, completion_json
 from batchrun.simulator.dialect import CHAT_API
 from batchrun.simulator.faults import Fault, FaultKind
 from batchrun.simulator.framing import LAST_CHUNK
+from batchrun.simulator.repertoire import answer_script
 from batchrun.simulator.scenario import Scenario
-from batchrun.simulator.script import Ending, Part, Script, answer_script
+from batchrun.simulator.script import Ending, Part, Script
 from tests.simulator.chat import FORCED, answer_to, chat_body
 
 ANSWER = answer_to(chat_body("Hello [[tokens=10]]"))
@@ -181,10 +182,3 @@ def test_errors_have_the_apis_shape(error: ApiError, kind: str, code: str | None
     """A message, a type, the field at fault, a code."""
     told = json.loads(chat_error_body(error, "req_1"))["error"]
     assert told == {"message": error.message, "type": kind, "param": param, "code": code}
-
-
-def test_a_rate_limit_tells_a_duration() -> None:
-    """Where the Messages API tells a time."""
-    headers = chat_limit_headers(1.5, 0.0)
-    assert (headers["retry-after"], headers["x-ratelimit-reset-requests"]) == ("1.5", "1.5s")
-    assert headers["x-ratelimit-remaining-requests"] == "0"

@@ -121,7 +121,10 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "a refusal": (chat_body("Do it [[refuse]]"), body_of("Do it [[refuse]]")),
     "an empty answer": (chat_body("[[tokens=0]]"), body_of("[[tokens=0]]")),
     "a limit": (chat_body("Hello", max_tokens=5), body_of("Hello", max_tokens=5)),
-    "a reason of tomorrow": (chat_body("Hello [[stop=pause_turn]]"), body_of("Hello [[stop=pause_turn]]")),
+    "a reason of tomorrow": (
+        chat_body("Hello [[stop=reason_of_tomorrow]]"),
+        body_of("Hello [[stop=reason_of_tomorrow]]"),
+    ),
 }
 
 

@@ -196,6 +196,13 @@ async def test_a_command_may_clean_up_before_it_ends(tmp_path: Path) -> None:
     assert tmp_path.joinpath("trap").read_text(encoding="utf-8") == "cleaned\n"
 
 
+@pytest.mark.parametrize(("number", "name"), [(signal.SIGTERM, "SIGTERM"), (signal.SIGRTMIN + 6, "signal")])
+async def test_a_command_that_a_signal_has_ended_is_told_so(number: int, name: str) -> None:
+    """Also one that has no name of its own."""
+    with pytest.raises(SinkFailed, match=f"was ended by {name}"):
+        await CommandSink(f"kill -{int(number)} $$").deliver(an_answer())
+
+
 async def test_what_a_command_leaves_in_the_background_holds_up_nobody(tmp_path: Path) -> None:
     """It keeps standard error open, and yet the item is finished when the command itself is."""
     sink = CommandSink(f"sleep 60 & echo $! > {tmp_path}/pid", time_limit=10)

@@ -32,6 +32,7 @@ from tests.providers.fakes import (
     ProviderThatFallsSilent,
     ProviderThatGivesUpInMidAnswer,
     ProviderThatIsSlowToConnect,
+    ProviderThatMakesRemarks,
     ProviderThatNeverAnswers,
     ProviderThatRepeatsItself,
     ProviderThatSendsGarbage,
@@ -41,6 +42,7 @@ from tests.providers.fakes import (
     ProviderThatTurnsAway,
 )
 from tests.providers.scripted_server import ScriptedServer, playing
+from tests.stream.events import error, on_the_wire, text
 from tests.virtual_time import START, in_virtual_time, run_virtual
 
 # Short, for the real provider lives in real time; in the same order of length as the defaults.
@@ -81,6 +83,10 @@ STORIES: dict[str, tuple[Story, Answered | Failed]] = {
     ),
     "stutters": (ProviderThatStutters, Answered("You asked: What now?")),
     "answers in one document": (lambda: ProviderThatAnswersInOneDocument("Hel", "lo"), Answered("Hello")),
+    "makes remarks": (
+        lambda: ProviderThatMakesRemarks("Hel", "lo"),
+        Answered("Hello", ("done_marker", "empty_event")),
+    ),
     "repeats itself": (
         lambda: ProviderThatRepeatsItself("Hello"),
         Answered("Hello", ("duplicate_message_start",)),
@@ -100,6 +106,18 @@ STORIES: dict[str, tuple[Story, Answered | Failed]] = {
     "falls silent after the stop reason": (
         lambda: ProviderThatEndsAfterTheStopReason(End.SILENCE),
         Answered("Hello there", ("no_message_stop",)),
+    ),
+    "gives up after the stop reason": (
+        lambda: ProviderThatEndsAfterTheStopReason(on_the_wire(error("overloaded_error"))),
+        Answered("Hello there", ("no_message_stop",)),
+    ),
+    "sends garbage after the stop reason": (
+        lambda: ProviderThatEndsAfterTheStopReason(b'event: message_stop\ndata: {"type": oops}\n\n'),
+        Answered("Hello there", ("no_message_stop",)),
+    ),
+    "goes on after the stop reason": (
+        lambda: ProviderThatEndsAfterTheStopReason(on_the_wire({"type": "message_stop"}, text("more"))),
+        Failed(Cause.PROTOCOL, 3),
     ),
     "never answers": (ProviderThatNeverAnswers, Failed(Cause.FIRST_BYTE)),
     "stalls after headers": (ProviderThatStallsAfterHeaders, Failed(Cause.FIRST_BYTE)),
@@ -163,6 +181,7 @@ def check(result: Message | Failure, expected: Answered | Failed) -> None:
                 expected.retry_after,
             )
             assert result.partial_tokens == expected.tokens or (expected.tokens is None and result.partial_tokens > 0)
+            assert bool(result.partial_characters) == bool(result.partial_tokens)
             assert result.message
             assert CANARY not in repr(result)
         case _:

@@ -61,6 +61,32 @@ def test_nothing_resets_the_total_clock() -> None:
     assert clocks.deadline() == (4600.0, Cause.TOO_LONG)
 
 
+@pytest.mark.parametrize("news", ["none", "connecting", "received"])
+def test_every_deadline_moves_with_the_time_in_which_we_did_not_read(news: str) -> None:
+    """F5: whichever clock runs, it has afterwards what it had left before."""
+    clocks = Clocks(LIMITS, now=1000.0)
+    if news == "connecting":
+        clocks.connecting()
+    if news == "received":
+        clocks.received(now=1010.0)
+    before, cause = clocks.deadline()
+    clocks.shift(25.0)
+    assert clocks.deadline() == (before + 25.0, cause)
+    clocks.received(now=before)
+    clocks.received(now=4620.0)
+    clocks.progressed(now=4620.0)
+    assert clocks.deadline() == (4625.0, Cause.TOO_LONG)
+
+
+def test_the_stall_clock_moves_too() -> None:
+    """F5: pings that wait with us prove nothing against the provider."""
+    clocks = Clocks(LIMITS, now=1000.0)
+    clocks.received(now=1000.0)
+    clocks.shift(25.0)
+    clocks.received(now=1620.0)
+    assert clocks.deadline() == (1625.0, Cause.STALLED)
+
+
 def test_the_idle_clock_is_more_patient_after_each_silence() -> None:
     """F2: 1.5 times as long after each idle retry of the item, and never longer than the stall clock."""
     assert [LIMITS.after_idle_retries(count).idle for count in (0, 1, 2, 3)] == [60.0, 90.0, 135.0, 202.5]
@@ -75,3 +101,13 @@ def test_the_idle_clock_is_more_patient_after_each_silence() -> None:
 def test_each_clock_explains_itself_with_its_limit(cause: Cause, limit: str) -> None:
     """The log names the limit that was passed, so that the reader knows which flag to turn."""
     assert f" {limit} s" in Clocks(LIMITS, now=0.0).explain(cause)
+
+
+def test_a_late_document_has_one_cause_on_any_connection() -> None:
+    """On a kept connection its first-byte clock runs out with its total clock: the cause is the total clock's, as on a
+    new one."""
+    limits = ClockLimits(total=5.0).for_document()
+    kept, new = Clocks(limits, 0.0), Clocks(limits, 0.0)
+    new.connecting()
+    new.connected(0.1)
+    assert kept.deadline() == new.deadline() == (5.0, Cause.TOO_LONG)

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from batchrun.stream.message import Kind, Message, MessageFold, message_from_body
+from batchrun.stream.message import Kind, Message, MessageFold, Truncated, message_from_body
 from batchrun.stream.sse import ProtocolError
 from tests.stream.events import (
     MESSAGE_STOP,
@@ -203,6 +203,25 @@ def test_unknown_events_and_deltas_are_flagged() -> None:
     odd: list[Event] = [{"type": "weather"}, {"no": "type"}, delta(0, "smell_delta", smell="roses")]
     folded = message(start, block, *odd, *rest)
     assert (folded.text, folded.flags) == ("known", ("unknown_delta", "unknown_event"))
+
+
+@pytest.mark.parametrize(
+    ("data", "flag"),
+    [(b"", "empty_event"), (b" \t", "empty_event"), (b"[DONE]", "done_marker"), (b" [DONE] ", "done_marker")],
+)
+def test_what_gateways_put_between_the_events_is_flagged(data: bytes, flag: str) -> None:
+    """F12: it says nothing and costs no answer, wherever it stands, after the end too; nor is it a whole one."""
+    events = [orjson.dumps(event) for event in answer("known")]
+    for place in range(len(events) + 1):
+        folded = MessageFold()
+        kinds = [folded.feed(each) for each in (*events[:place], data, *events[place:])]
+        assert kinds[place] is Kind.PING
+        assert (folded.message().text, folded.message().flags) == ("known", (flag,))
+    cut = MessageFold()
+    for each in (*events[:-2], data):
+        cut.feed(each)
+    with pytest.raises(Truncated):
+        cut.message()
 
 
 def test_an_empty_answer_is_flagged() -> None:

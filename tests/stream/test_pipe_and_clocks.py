@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from batchrun.failure import AttemptFailed, Cause
 from batchrun.providers.provider import Request
-from batchrun.stream.clocks import ClockLimits, Clocks
-from batchrun.stream.message import Message, MessageFold
+from batchrun.stream.attempt import Listeners, attempt
+from batchrun.stream.clocks import ClockLimits
+from batchrun.stream.message import Message
+from batchrun.stream.meter import Account, Meter
 from batchrun.stream.pipe import PATIENCE, Pipe, SinkFailed
-from batchrun.stream.sse import SSEDecoder
-from batchrun.stream.watch import Watch
 from tests.providers.fakes import FakeProvider, ProviderThatAnswers, ProviderThatFallsSilent
 from tests.virtual_time import START, in_virtual_time
+
+LIMITS = ClockLimits(first_byte=5, idle=2, stall=4, total=30)
 
 
 def now() -> float:
@@ -33,55 +33,9 @@ async def consume(pipe: Pipe, seconds_a_piece: float) -> str:
     return text
 
 
-class ClocksThatPause(Clocks):
-    """The clocks of an attempt, which can be set forward by the time that was our own doing."""
-
-    __slots__ = ()
-
-    def shift(self, seconds: float) -> None:
-        self._started_at += seconds
-        self._content_at += seconds
-        if self._bytes_at is not None:
-            self._bytes_at += seconds
-        if self._requested_at is not None:
-            self._requested_at += seconds
-
-
-class WatchThatPauses(Watch):
-    """The watch of an attempt, without a timer for as long as we do not read."""
-
-    def __init__(self, limits: ClockLimits) -> None:
-        super().__init__(limits)
-        self.pausing = self.clocks = ClocksThatPause(limits, self._loop.time())
-
-    @contextmanager
-    def suspended(self) -> Iterator[None]:
-        began = self._loop.time()
-        if self._timer is not None:
-            self._timer.cancel()
-        try:
-            yield
-        finally:
-            self.pausing.shift(self._loop.time() - began)
-            self._arm()
-
-
-async def small_attempt(provider: FakeProvider, limits: ClockLimits, pipe: Pipe) -> Message:
-    """What an attempt does with a pipe, and little else."""
-    fold, decoder = MessageFold(), SSEDecoder()
+async def ask(provider: FakeProvider, pipe: Pipe, limits: ClockLimits = LIMITS) -> Message:
     request = Request({"messages": [{"role": "user", "content": "x"}]})
-    async with WatchThatPauses(limits) as watch, provider.open(request, limits.connect, watch) as reply:
-        async for chunk in reply.chunks():
-            watch.received()
-            for event in decoder.feed(chunk):
-                fold.feed(event.data)
-                watch.progressed()
-                if fold.last_text:
-                    await pipe.put(fold.last_text, watch.suspended)
-    return fold.message()
-
-
-LIMITS = ClockLimits(first_byte=5, idle=2, stall=4, total=30)
+    return await attempt(provider, request, limits, Meter(Account()), Listeners(pipe=pipe))
 
 
 @in_virtual_time
@@ -91,7 +45,7 @@ async def test_no_clock_runs_against_the_provider_while_the_pipe_is_full() -> No
     pipe = Pipe(4)
     async with asyncio.TaskGroup() as group:
         consumer = group.create_task(consume(pipe, 10))
-        message = await small_attempt(provider, LIMITS, pipe)
+        message = await ask(provider, pipe)
         pipe.close()
     assert consumer.result() == message.text == "".join(provider.pieces)
     assert pipe.figures.waited >= PATIENCE
@@ -104,26 +58,20 @@ async def test_a_dead_stream_is_noticed_after_a_wait_for_the_consumer() -> None:
     pipe = Pipe(1)
     await pipe.put("what nobody takes")
     with pytest.raises(AttemptFailed) as caught:
-        await small_attempt(ProviderThatFallsSilent(), LIMITS, pipe)
+        await ask(ProviderThatFallsSilent(), pipe)
     assert caught.value.failure.cause is Cause.SILENT
     assert now() == pipe.figures.waited + LIMITS.idle == 12
 
 
 @in_virtual_time
-async def test_a_consumer_that_dies_ends_the_attempt_at_once() -> None:
-    """F5: while the reader waits; the request is closed, and no clock has to run out for it."""
+async def test_an_answer_is_read_to_its_end_though_its_consumer_dies() -> None:
+    """F5: begun means paid. The reader that waits is told at once, and goes on as if nobody had listened."""
     provider = ProviderThatAnswers(*"abcdef", seconds_a_piece=0.5)
     pipe = Pipe(2)
     async with asyncio.TaskGroup() as group:
-        reader = group.create_task(small_attempt_that_may_fail(provider, pipe))
+        reader = group.create_task(ask(provider, pipe))
         await asyncio.sleep(4)
-        assert provider.open_replies == 1
+        assert (provider.open_replies, reader.done()) == (1, False)
         pipe.fail(SinkFailed("no"))
-    assert (reader.result(), now(), provider.open_replies) == ("no", 4, 0)
-
-
-async def small_attempt_that_may_fail(provider: FakeProvider, pipe: Pipe) -> str:
-    try:
-        return (await small_attempt(provider, LIMITS, pipe)).text
-    except SinkFailed as failed:
-        return str(failed)
+    assert (reader.result().text, provider.open_replies) == ("abcdef", 0)
+    assert now() == 4 + 3 * 0.5

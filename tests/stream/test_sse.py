@@ -1,4 +1,4 @@
-"""The decoder against the rules for event streams, however the bytes are cut."""
+"""F26: the decoder against the rules for event streams, however the bytes are cut."""
 
 from __future__ import annotations
 
@@ -51,6 +51,8 @@ CORPUS: dict[str, tuple[bytes, list[tuple[bytes, bytes]]]] = {
     "empty data": (b"event: a\ndata:\n\n", [(b"a", b"")]),
     "a name without data is no event": (b"event: a\n\ndata: 1\n\n", [(b"", b"1")]),
     "the last name counts": (b"event: a\nevent: b\ndata: 1\n\n", [(b"b", b"1")]),
+    "a ping's words": (b"event: ping\ndata: still here\n\ndata: 1\n\n", [(b"ping", b""), (b"", b"1")]),
+    "a ping's object": (b'event: ping\ndata: {"type": "ping"}\n\n', [(b"ping", b'{"type": "ping"}')]),
     "unknown fields": (b"id: 7\nretry: 10\nfoo: bar\nbar\ndata: 1\n\n", [(b"", b"1")]),
     "blank lines only": (b"\n\r\n\r\n\n\r", []),
     "nothing": (b"", []),
@@ -67,11 +69,14 @@ def cut(body: bytes, *offsets: int) -> list[bytes]:
 
 
 def by_the_rules(body: bytes) -> list[ServerSentEvent]:
-    """The WHATWG rules in their own order, on the whole body; at its end a last event is given out as it stands."""
+    """The WHATWG rules in their own order, on the whole body; at its end a last event is given out as it stands. The
+    words of a ping are left out."""
     events: list[ServerSentEvent] = []
     name, data = b"", b""
     for line in [*re.split(rb"\r\n|\n|\r", body.removeprefix(BOM)), b""]:
         if not line:
+            if name == b"ping" and data and data[:1] != b"{":
+                data = b"\n"
             if data:
                 events.append(ServerSentEvent(name, data[:-1]))
             name, data = b"", b""

@@ -143,6 +143,37 @@ async def test_an_answer_in_time_is_left_alone() -> None:
 
 
 @in_virtual_time
+async def test_while_it_is_suspended_no_clock_runs() -> None:
+    """F5: an hour of our own doing counts for nothing, and what was left before is left afterwards."""
+
+    async def body(watch: Watch) -> None:
+        watch.received()
+        await asyncio.sleep(50)
+        with watch.suspended():
+            await asyncio.sleep(4000)
+        await wait_for_ever()
+
+    assert await end_of(body) == (Cause.SILENT, 4060)
+
+
+@in_virtual_time
+async def test_a_suspension_that_is_cut_short_sets_the_clocks_again() -> None:
+    """Whatever ends the wait, the provider is watched afterwards."""
+
+    async def body(watch: Watch) -> None:
+        async def cut_short() -> None:
+            async with asyncio.timeout(5):
+                with watch.suspended():
+                    await wait_for_ever()
+
+        with pytest.raises(TimeoutError):
+            await cut_short()
+        await wait_for_ever()
+
+    assert await end_of(body) == (Cause.FIRST_BYTE, 125)
+
+
+@in_virtual_time
 async def test_cancellation_from_outside_stays_a_cancellation() -> None:
     """A drain or a signal is no clock."""
 

@@ -1,4 +1,4 @@
-"""How responses go over the wire, without a wire: pieces, times and endings."""
+"""How answers go over the wire, without a wire: pieces, times, and endings of those that are broken off."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import pytest
 from batchrun.simulator.answers import answer_for
 from batchrun.simulator.faults import Fault, FaultKind
 from batchrun.simulator.framing import LAST_CHUNK, chunk
+from batchrun.simulator.repertoire import answer_script
 from batchrun.simulator.scenario import Scenario
-from batchrun.simulator.script import Ending, Part, Piece, Script, answer_script
+from batchrun.simulator.script import Ending, Part, Piece, Script
+from batchrun.simulator.wordings import MESSAGES
 from tests.simulator.wire import body_of
 
 PACED = Scenario(ttft=0.5, tokens_per_second=10)
@@ -22,7 +24,7 @@ EVENTS = 16
 
 def script_of(fault: Fault, scenario: Scenario = PACED, *, streamed: bool = True) -> Script:
     """The script of one answer."""
-    return answer_script(Part(ANSWER, streamed, fault, scenario, "req_1"))
+    return answer_script(Part(ANSWER, streamed, fault, scenario, "req_1", MESSAGES))
 
 
 def wire_bytes(pieces: list[Piece]) -> bytes:

@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from batchrun.simulator.faults import Fault, FaultKind, fault_of
+from batchrun.simulator.faults import Fault, FaultKind, fault_named
+from batchrun.simulator.lot import fault_of
 from batchrun.simulator.request import request_hash
 from batchrun.simulator.scenario import Scenario
 from tests.simulator.wire import body_of
@@ -61,5 +62,18 @@ def test_rates_of_zero_and_one_are_certain() -> None:
 
 def test_a_script_wins_over_the_scenario() -> None:
     """What a directive asks for is what happens."""
-    assert fault_of(Scenario(rate_429=1.0), HASHES[0], 0, "529") == Fault(FaultKind.STATUS, status=529)
-    assert fault_of(Scenario(rate_429=1.0), HASHES[0], 0, "cut").kind is FaultKind.CUT
+    for name in ("529", "cut", "malformed"):
+        assert str(fault_of(Scenario(rate_429=1.0), HASHES[0], 0, fault_named(name))) == name
+
+
+def test_faults_without_a_field_of_their_own_have_rates_too() -> None:
+    """Each by its name, beside those that have one; what the others meet does not change."""
+    rates = {"429": 0.2, "truncated": 0.05, "malformed": 0.1}
+    night = Scenario(rate_529=0.05, rates=rates)
+    faults = {name: str(fault_of(night, name, 0)) for name in HASHES}
+    assert set(faults.values()) == {"529", "none", *rates}
+    for label, rate in {**rates, "529": 0.05}.items():
+        expected, deviation = rate * len(HASHES), (rate * (1 - rate) * len(HASHES)) ** 0.5
+        assert abs(list(faults.values()).count(label) - expected) < 4 * deviation, label
+    fewer = {name: str(fault_of(Scenario(rate_529=0.05), name, 0)) for name in HASHES}
+    assert [name for name in HASHES if (fewer[name] == "529") != (faults[name] == "529")] == []

@@ -1,0 +1,206 @@
+"""How fast a backend may be asked. Pure: times come in as arguments.
+
+Two ways to know. Where the provider's headers tell what is left of its limits, the pace keeps a mirror of them and
+waits before the wall is hit. Where nothing is told, the allowed rate is learned from refusals: what was admitted
+between two of them is what the provider allows, so the pace drops a little below that, climbs back, and beyond it only
+gently, but more boldly the longer nothing is refused. Until the first refusal, and without headers, there is no pace.
+
+Not every 429 is a matter of our rate: some providers give them out when they are full. Refusals that go on coming
+though the pace is below what was admitted before are none, and slower would not help: then there is no pace for a
+while.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import deque
+from collections.abc import Iterable, Mapping
+
+from batchrun.providers.quota import Quota, Unit
+
+CAUTION = 0.95  # of what was admitted between two refusals
+CLIMB = 0.005  # a second: back to what was admitted
+PROBE = 0.0005  # a second: beyond it; doubled for each PATIENCE seconds without a refusal
+PATIENCE = 30.0
+REQUESTS = 60  # at the least, between two of those doublings: where little is allowed each refusal weighs more
+SEARCH = 0.02  # a second: beyond what too few requests tell
+BOLDEST = 0.05  # a second
+CATCH_UP = 1.5  # times the rate, until what a hold kept back has been sent: the provider has saved it up meanwhile
+WINDOW = 60.0  # seconds that are looked back on
+ENOUGH = 20  # admitted requests that tell a rate; fewer only where there are no more
+STRAY = 5  # refusals in a row that no rate explains
+TRUCE = 60.0  # seconds without a pace after them, doubled each time that it comes to that again
+LONGEST_TRUCE = 3600.0
+BURST = 0.25  # seconds' worth that may be sent at once: timers are late, and lateness must not cost the rate
+SMOOTH = 0.2  # the weight of the newest answer in what a request costs in tokens
+
+
+class Pace:
+    """The pace of one backend."""
+
+    def __init__(self) -> None:
+        self._sent: list[float] = []  # of the window, in order; those that were refused are taken out
+        self._refusals: deque[float] = deque()  # of the window: when, one for each wave
+        self.rate: float | None = None  # requests a second; None: unlimited
+        self._known = 0.0  # what was admitted, requests a second, when it was last refused
+        self._is_sure = False
+        self._strays = 0
+        self._truce_until = 0.0
+        self._truce = TRUCE
+        self._patience = PATIENCE
+        self._credit = 0.0
+        self._owed = 0.0
+        self._catch_up = CATCH_UP
+        self._moved_at = 0.0
+        self._mirrors: dict[Unit, _Mirror] = {}
+
+    def __repr__(self) -> str:
+        told = "unlimited" if self.rate is None else f"{self.rate:.2f} a second"
+        return f"<Pace {told}, {len(self._mirrors)} limits told>"
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next request may be sent; 0 for at once."""
+        waits = [mirror.wait(now) for mirror in self._mirrors.values()]
+        if self.rate is not None:
+            self._move(now)
+            waits.append(max(0.0, (1.0 - self._credit) / self._speed(self.rate)))
+        return max(waits, default=0.0)
+
+    def sent(self, now: float) -> None:
+        """A request goes out."""
+        self._sent.append(now)
+        if self._sent[0] < now - 2 * WINDOW:
+            del self._sent[: bisect_left(self._sent, now - WINDOW)]
+        for mirror in self._mirrors.values():
+            mirror.sent(now)
+        if self.rate is not None:
+            self._move(now)
+            self._credit -= 1
+            self._owed = max(0.0, self._owed - (1 - 1 / self._catch_up))
+
+    def refused(self, sent_at: float, now: float, hold: float) -> bool:
+        """A request was refused, and nobody is asked for `hold` seconds. False where that is no news: it was on its way
+        when the last refusal came."""
+        place = bisect_left(self._sent, sent_at)
+        if place < len(self._sent) and self._sent[place] == sent_at:
+            del self._sent[place]
+        if self._refusals and sent_at <= self._refusals[-1]:
+            return False
+        if now < self._truce_until:
+            return True
+        if self.rate is not None and self._is_sure and self.rate < self._known:
+            self._strays += 1
+        else:
+            self._strays = 0
+            if self.rate is not None and self._is_sure:
+                self._truce = TRUCE  # that one was a matter of our rate
+        if self._strays >= STRAY:
+            self._make_truce(now)
+            return True
+        if self._owed > 0:
+            self._catch_up = 1.0  # this one saves nothing up
+        self._known, self._is_sure = self._admitted(now)
+        self.rate = max(self._known * CAUTION, 1 / WINDOW)
+        self._refusals.append(now)
+        # What one more refusal would cost: the longer the hold, the more rarely the limit is tried.
+        self._patience = max(PATIENCE, REQUESTS / self.rate) + 10 * hold
+        self._credit = 0.0
+        self._owed = hold * self.rate if self._catch_up > 1 else 0.0
+        self._moved_at = now + hold
+        return True
+
+    def _make_truce(self, now: float) -> None:
+        self._truce_until = now + self._truce
+        self._truce = min(LONGEST_TRUCE, 2 * self._truce)
+        self._strays = 0
+        self._refusals.clear()
+        self._sent.clear()
+        self.rate = None
+
+    def told(self, quotas: Iterable[Quota], sent_at: float, now: float) -> None:
+        """What the headers of an answer said, to a request that was sent then."""
+        since = len(self._sent) - bisect_right(self._sent, sent_at)
+        for quota in quotas:
+            mirror = self._mirrors.setdefault(quota.unit, _Mirror())
+            mirror.told(quota, since, now - sent_at, now)
+
+    def spent(self, tokens: Mapping[Unit, float]) -> None:
+        """What an answer has cost, so that limits on tokens can be counted in requests."""
+        for unit, count in tokens.items():
+            if unit in self._mirrors and count > 0:
+                self._mirrors[unit].spent(count)
+
+    def _admitted(self, now: float) -> tuple[float, bool]:
+        """Requests a second that were admitted since the last refusal, or since one before it where that tells too
+        little, and whether they were enough to be sure.
+
+        What went before the first refusal is looked at only where nothing else is known: a provider that was idle for a
+        while lets more through than it can bear for long.
+        """
+        while self._refusals and self._refusals[0] < now - WINDOW:
+            self._refusals.popleft()
+        begins = [begin for begin in reversed(self._refusals) if begin < now]
+        if not begins:
+            begins = [max(self._sent[0], now - WINDOW)] if self._sent else []
+        count = 0
+        for begin in begins:
+            count = len(self._sent) - bisect_left(self._sent, begin)
+            if count >= ENOUGH:
+                break
+        if not begins:
+            return 1.0, False
+        return max(count, 1) / max(now - begin, 0.1), count >= ENOUGH
+
+    def _speed(self, rate: float) -> float:
+        return rate * self._catch_up if self._owed > 0 else rate
+
+    def _move(self, now: float) -> None:
+        """Let time pass: the credit grows, and so does the rate."""
+        assert self.rate is not None
+        seconds = now - self._moved_at
+        if seconds <= 0:
+            return
+        self._moved_at = now
+        speed = self._speed(self.rate)
+        self._credit = min(max(1.0, speed * BURST), self._credit + speed * seconds)
+        if self.rate < self._known:
+            self.rate = min(self._known, self.rate + self._known * CLIMB * seconds)
+            return
+        start = PROBE if self._is_sure else SEARCH
+        boldness = start * 2.0 ** min(16.0, (now - self._refusals[-1]) / self._patience) if self._refusals else BOLDEST
+        self.rate *= 1 + min(BOLDEST, boldness) * seconds
+
+
+class _Mirror:
+    """Our own reckoning of one limit: what is left of it, and how fast it comes back."""
+
+    def __init__(self) -> None:
+        self._left = 0.0
+        self._refill = 0.0  # units a second
+        self._limit = 0.0
+        self._at = 0.0
+        self._cost = 1.0  # units a request
+
+    def told(self, quota: Quota, since: int, ago: float, now: float) -> None:
+        """`since` requests were sent after the one that was answered, which was sent `ago` seconds ago."""
+        used = quota.limit - quota.remaining
+        refill = used / quota.reset if quota.reset and used > 0 else 0.0
+        # A refill that is told in whole seconds is off where little is used: the surest is told by the emptiest.
+        self._refill = refill or self._refill or quota.limit / WINDOW
+        self._limit = quota.limit
+        self._left = min(self._limit, quota.remaining + self._refill * ago) - since * self._cost
+        self._at = now
+
+    def sent(self, now: float) -> None:
+        self._left = self._at_hand(now) - self._cost
+        self._at = now
+
+    def spent(self, units: float) -> None:
+        self._cost = units if self._cost == 1.0 else self._cost + SMOOTH * (units - self._cost)
+
+    def wait(self, now: float) -> float:
+        missing = self._cost - self._at_hand(now)
+        return max(0.0, missing / self._refill) if self._refill else 0.0
+
+    def _at_hand(self, now: float) -> float:
+        return min(self._limit, self._left + self._refill * (now - self._at))

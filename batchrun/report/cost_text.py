@@ -1,0 +1,53 @@
+"""What a night cost, in a block of the page. Pure."""
+
+from __future__ import annotations
+
+from batchrun.report.cost import Cost
+from batchrun.report.page import Block, Row, Tone, row
+from batchrun.report.plain import count, counted, dollars
+
+
+def cost_block(cost: Cost) -> Block:
+    """Known, estimated and unknown are told apart, and unknown is never told as nothing."""
+    if cost.simulated:
+        return Block("Cost", (row("answers", "nothing: simulated"),))
+    rows = [row("answers", _answers(cost)), *_unpriced(cost), *_waste(cost), *_cache(cost)]
+    if cost.month_usd is not None:
+        least = "at least " if cost.items_unpriced or cost.wasted_tokens_unpriced else ""
+        rows.append(row("a month", f"{least}{dollars(cost.month_usd)}, if each day is like this one"))
+    return Block("Cost", tuple(rows))
+
+
+def _answers(cost: Cost) -> str:
+    if cost.usd is None:
+        return "not known" if cost.items_unpriced else "no item was answered"
+    each = f", {dollars(cost.usd_an_item)} an item" if cost.usd_an_item is not None and cost.items_priced > 1 else ""
+    return f"{dollars(cost.usd)} for {counted(cost.items_priced, 'item')}{each}"
+
+
+def _unpriced(cost: Cost) -> list[Row]:
+    if not cost.items_unpriced:
+        return []
+    why = ""
+    if cost.unknown_models:
+        tables = ", ".join(f'[prices."{model}"]' for model in cost.unknown_models)
+        why = f"; for the next run batchrun.toml can set {tables}"
+    return [row("unknown", f"{counted(cost.items_unpriced, 'item')} of unknown price{why}", Tone.WARN)]
+
+
+def _waste(cost: Cost) -> list[Row]:
+    parts = []
+    if cost.wasted_usd_estimate:
+        parts.append(f"about {dollars(cost.wasted_usd_estimate)} on failed attempts (an estimate, without their input)")
+    if cost.wasted_tokens_unpriced:
+        parts.append(f"{count(cost.wasted_tokens_unpriced)} tokens of unknown price")
+    return [row("waste", "; ".join(parts))] if parts else []
+
+
+def _cache(cost: Cost) -> list[Row]:
+    saved = cost.saved_by_cache_usd
+    if not saved:
+        return []
+    if saved < 0:
+        return [row("cache", f"cost {dollars(-saved)} more than it saved")]
+    return [row("cache", f"saved {dollars(saved)}")]

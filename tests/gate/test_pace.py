@@ -1,0 +1,118 @@
+"""The pace finds what a provider allows, by what it tells or by what it refuses, and uses nearly all of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from batchrun.gate.pace import TRUCE, Pace
+from batchrun.providers.quota import Quota, Unit
+from tests.gate.limited import Allowance, Client, Night
+
+TEN_MINUTES = 600.0
+
+
+def night(allowance: Allowance, pace: Pace | None = None, latency: float = 0.5) -> Night:
+    return Client(allowance, pace or Pace(), latency=latency).run(TEN_MINUTES)
+
+
+def allowed(allowance: Allowance) -> float:
+    return allowance.a_minute * TEN_MINUTES / 60 + allowance.saved
+
+
+@pytest.mark.parametrize("tells_wait", [False, True])
+@pytest.mark.parametrize("seconds_saved", [1, 10, 60])
+@pytest.mark.parametrize("a_minute", [600, 1500])
+def test_what_nobody_tells_is_learned(a_minute: int, seconds_saved: int, tells_wait: bool) -> None:
+    """At least 97 % of what is allowed is used over ten minutes, and at most 2 % of the requests are refused."""
+    allowance = Allowance(a_minute, a_minute * seconds_saved / 60, tells_wait)
+    # No more at once than a gate begins with: before the first answer nobody can know.
+    came = Client(allowance, Pace(), slots=max(2, a_minute // 40)).run(TEN_MINUTES)
+    assert came.answered >= 0.97 * allowed(allowance)
+    assert came.refused_share <= 0.02
+
+
+@pytest.mark.parametrize("seconds_saved", [1, 10, 60])
+@pytest.mark.parametrize("a_minute", [60, 600, 1500])
+def test_what_is_told_is_used_without_hitting_the_wall(a_minute: int, seconds_saved: int) -> None:
+    """The mirror of the provider's own numbers waits in time."""
+    allowance = Allowance(a_minute, a_minute * seconds_saved / 60, tells_left=True)
+    # No more at once than a gate begins with: before the first answer nobody can know.
+    came = Client(allowance, Pace(), slots=max(2, a_minute // 40)).run(TEN_MINUTES)
+    assert came.answered >= 0.97 * allowed(allowance)
+    assert came.refused_share <= 0.02
+
+
+@pytest.mark.parametrize("strays", [0.02, 0.1, 0.3])
+def test_refusals_that_no_rate_explains_slow_nothing_down_for_long(strays: float) -> None:
+    """A provider that is full refuses at random: slower would not help, and the night must not crawl."""
+    refusing = Allowance(1e9, 1e9, strays=strays)
+    patient = night(refusing, latency=1.0).answered
+    assert patient >= 0.7 * night(refusing, PaceThatNeverLearns(), latency=1.0).answered
+
+
+class PaceThatNeverLearns(Pace):
+    """Asks as fast as there are slots."""
+
+    def wait(self, now: float) -> float:
+        return 0.0
+
+
+def test_before_anything_is_refused_there_is_no_pace() -> None:
+    """Nobody knows of a limit, and none is made up."""
+    pace = Pace()
+    for _ in range(1000):
+        assert pace.wait(1.0) == 0
+        pace.sent(1.0)
+    assert pace.rate is None
+
+
+def test_one_wave_of_refusals_is_one_event() -> None:
+    """What was on its way when the first refusal came says nothing new."""
+    pace = Pace()
+    for moment in range(100):
+        pace.sent(moment / 10)
+    assert pace.refused(9.7, now=10.0, hold=1.0)
+    rate = pace.rate
+    assert not pace.refused(9.8, now=10.1, hold=1.0)
+    assert pace.rate == rate
+
+
+def test_a_higher_limit_is_found_in_time() -> None:
+    """The longer nothing is refused the bolder the pace grows: tenfold within some minutes."""
+    pace = Pace()
+    for moment in range(100):
+        pace.sent(moment / 10)
+    pace.refused(9.9, now=10.0, hold=0.0)
+    assert pace.rate is not None
+    before = pace.rate
+    for second in range(10, 400):
+        pace.wait(float(second))
+    assert pace.rate > 10 * before
+
+
+def test_a_truce_ends() -> None:
+    """A limit that comes later is learned all the same."""
+    pace, now = Pace(), 0.0
+    while pace.rate is not None or not now:
+        for _ in range(30):
+            now += 0.1
+            pace.sent(now)
+        pace.refused(now, now, 0.0)
+    now += TRUCE + 1
+    for _ in range(30):
+        now += 0.1
+        pace.sent(now)
+    pace.refused(now, now, 0.0)
+    assert pace.rate is not None
+
+
+def test_a_limit_on_tokens_is_counted_in_requests() -> None:
+    """What an answer costs is learned; where less is left than one costs, the next one waits for the refill."""
+    pace = Pace()
+    pace.sent(0.0)
+    pace.told([Quota(Unit.OUTPUT_TOKENS, limit=6000, remaining=700, reset=53.0)], sent_at=0.0, now=0.0)
+    pace.spent({Unit.OUTPUT_TOKENS: 500.0, Unit.INPUT_TOKENS: 10.0})
+    assert pace.wait(0.0) == 0
+    pace.sent(0.0)
+    assert pace.wait(0.0) == pytest.approx(3.0)
+    assert pace.wait(3.0) == 0

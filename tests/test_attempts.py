@@ -1,0 +1,341 @@
+"""One attempt of a run, with its sinks and its rule, in virtual time: however it goes, it ends as a value."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from batchrun.attempts import CUT_OFF, Attempts, Ended, Hands, Manner
+from batchrun.failure import Cause, Failure
+from batchrun.gate.law import GateBounds
+from batchrun.item import Item, Kept
+from batchrun.jobs.job import Job
+from batchrun.lane import Lane
+from batchrun.outcome import Measure, Outcome, Status
+from batchrun.sinks.sink import Sink, SinkItem
+from batchrun.stream.clocks import ClockLimits
+from batchrun.stream.message import Message
+from batchrun.stream.meter import Account
+from batchrun.stream.stop_rule import parse_stop_when
+from tests.fakes import ScriptedProvider, Step, failing
+from tests.sinks.fakes import SinkThatFails, SinkThatRemembers
+from tests.virtual_time import START, in_virtual_time, settle
+
+BODY = {"model": "claude-haiku-5-5", "max_tokens": 100, "messages": [{"role": "user", "content": "p"}]}
+JOB = Job(id="a", line=1, body=BODY, request="0123456789abcdef", backend="claude")
+ANSWER = Message("m", "claude-haiku-5-5", "Ja.", [{"type": "text", "text": "Ja."}], "end_turn", {}, 7)
+KEPT = Kept(ANSWER, Measure(wall=3.0, tokens=7, ttft=0.5, chunks=7, held_up=1.0))
+BROKEN = failing(Cause.BROKEN)
+
+
+def now() -> float:
+    """Seconds since the test began."""
+    return asyncio.get_running_loop().time() - START
+
+
+class Room:
+    """Attempts with somebody's hands, at a provider that plays a script, and at each further attempt the next one."""
+
+    def __init__(self, tasks: asyncio.TaskGroup, manner: Manner, *scripts: Sequence[Step]) -> None:
+        self.rescued: list[Outcome] = []
+        self.wasted = 0
+        self._deliveries: list[asyncio.Task[None]] = []
+        self.provider = ScriptedProvider(lambda prompt, seen: scripts[min(seen, len(scripts) - 1)])
+        self.attempts = Attempts(manner, Hands(self._start, self.rescued.append, self._waste, self._pay))
+        self._tasks = tasks
+        self._lane = Lane.open("claude", self.provider, GateBounds(), ClockLimits(), asyncio.get_running_loop().time)
+
+    def item(self, job: Job = JOB, kept: Kept | None = None) -> Item:
+        return Item(job, asyncio.get_running_loop().time(), kept)
+
+    async def make(self, item: Item | None = None) -> Ended:
+        return await self.attempts.make(item or self.item(), self._lane, Account())
+
+    def cut_off_after(self, seconds: float, item: Item | None = None) -> asyncio.Task[Ended]:
+        """As a drain that runs out does it: the attempt and its delivery, both."""
+        task = self._tasks.create_task(self.make(item))
+        asyncio.get_running_loop().call_later(seconds, self._cut, task)
+        return task
+
+    def _cut(self, task: asyncio.Task[Ended]) -> None:
+        task.cancel()
+        for delivery in self._deliveries:
+            delivery.cancel()
+
+    def _start(self, run: Coroutine[Any, Any, None]) -> None:
+        self._deliveries.append(self._tasks.create_task(run))
+
+    def _waste(self, job: Job, tokens: int) -> None:
+        self.wasted += tokens
+
+    def _pay(self, job: Job, message: Message) -> float | None:
+        return None
+
+
+@asynccontextmanager
+async def room(
+    *script: Step, then: Sequence[Step] = (), sink: Sink | None = None, **manner: Any
+) -> AsyncIterator[Room]:
+    async with asyncio.TaskGroup() as tasks:
+        yield Room(tasks, Manner(sink=sink, **manner), script, then or script)
+
+
+def text_of(ended: Ended) -> str:
+    assert isinstance(ended.result, Message), ended
+    return ended.result.text
+
+
+def failure_of(ended: Ended) -> Failure:
+    assert isinstance(ended.result, Failure), ended
+    return ended.result
+
+
+# -- without sinks -----------------------------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_an_answer_comes_with_its_measure() -> None:
+    """The attempt is counted, measured, and no longer under way."""
+    async with room(2.0) as made:
+        item = made.item()
+        ended = await made.make(item)
+        assert (text_of(ended), ended.measure.wall, ended.measure.tokens) == ("answer to p", 2.0, 4)
+        assert (item.attempts, made.attempts.chunks, repr(made.attempts)) == (1, 0, "<Attempts 0 under way>")
+
+
+@in_virtual_time
+async def test_a_failure_comes_as_a_value() -> None:
+    """With what was received in vain."""
+    async with room(("Half an ",), BROKEN) as made:
+        failure = failure_of(await made.make())
+        assert (failure.cause, failure.partial_tokens) == (Cause.BROKEN, 2)
+
+
+@in_virtual_time
+async def test_a_bug_comes_as_a_value_too() -> None:
+    """It must not take the whole night with it; a sink hears that what it was given is void."""
+    sink = SinkThatRemembers()
+    async with room(("Half",), 1.0, ZeroDivisionError("ours"), sink=sink) as made:
+        failure = failure_of(await made.make())
+        assert (failure.cause, failure.message) == (Cause.BUG, "ZeroDivisionError: ours")
+    assert sink.told == ["a/1 Half", "a/1 is void"]
+
+
+@in_virtual_time
+async def test_what_comes_is_counted_while_it_comes() -> None:
+    """About a token a piece, for the pace that is shown."""
+    async with room(("a", "b", "c"), 5.0) as made:
+        task = made.cut_off_after(1)
+        await settle()
+        assert made.attempts.chunks == 3
+        await asyncio.wait([task])
+    assert (task.cancelled(), made.wasted, made.rescued) == (True, 3, [])
+
+
+@in_virtual_time
+async def test_a_run_that_has_heard_enough_stops_every_answer() -> None:
+    """Unless its line has a rule of its own."""
+    async with room(("One. ", "Two. ", "Three. "), stop_when=parse_stop_when({"max_chars": 4})) as made:
+        ended = await made.make()
+        assert (text_of(ended), ended.measure.tokens) == ("One.", 5)
+        own = replace(JOB, stop_when={"max_chars": 7})
+        assert text_of(await made.make(made.item(own))) == "One. Tw"
+
+
+# -- with sinks --------------------------------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_it_ends_when_the_sink_has_the_answer() -> None:
+    """Its lag is part of the wall, and told apart from it."""
+    sink = SinkThatRemembers(seconds_a_call=2)
+    async with room(1.0, sink=sink) as made:
+        ended = await made.make()
+    assert (text_of(ended), ended.measure.wall, ended.measure.held_up) == ("answer to p", 5.0, 4.0)
+    assert sink.told == ["a/1 answer to p", "a/1 is done: answer to p"]
+
+
+@in_virtual_time
+async def test_a_sink_is_told_who_it_is_that_comes() -> None:
+    """Id, attempt, model, and the user's own metadata."""
+    sink = SinkThatRemembers(wants_deltas=False)
+    async with room(sink=sink) as made:
+        await made.make(made.item(replace(JOB, metadata={"site": "b"})))
+    [item] = sink.delivered
+    assert (item.id, item.attempt, item.model, item.metadata) == ("a", 1, "claude-haiku-5-5", {"site": "b"})
+
+
+@in_virtual_time
+async def test_deltas_end_where_the_answer_ends() -> None:
+    """A rule cuts both."""
+    sink = SinkThatRemembers()
+    async with room(("One. ", "Two. ", "Three. "), sink=sink, stop_when=parse_stop_when({"max_chars": 7})) as made:
+        await made.make()
+    assert sink.told == ["a/1 One. ", "a/1 Tw", "a/1 is done: One. Tw"]
+
+
+@in_virtual_time
+async def test_a_sink_that_refuses_the_answer_leaves_it_in_our_hands() -> None:
+    """It is whole and paid: nothing is wasted."""
+    async with room(1.0, sink=SinkThatFails(wants_deltas=False)) as made:
+        ended = await made.make()
+    failure = failure_of(ended)
+    assert (failure.cause, failure.partial_tokens) == (Cause.SINK, 0)
+    assert failure.message.startswith("broken: it failed at 'a/1 is done")
+    assert ended.undelivered is not None
+    assert (ended.undelivered.text, ended.measure.tokens) == ("answer to p", 4)
+
+
+@pytest.mark.parametrize("size", [1, 16])
+@in_virtual_time
+async def test_an_answer_whose_sink_fails_in_the_middle_is_read_to_its_end(size: int) -> None:
+    """Begun means paid: closed there, the whole of it would be asked and paid again. Also while the pipe is full."""
+    sink = SinkThatFails(after=1, seconds_a_call=1)
+    async with room(("One. ", "Two. ", "Three. ", "Four. "), 5.0, sink=sink, buffer=size) as made:
+        ended = await made.make()
+    assert failure_of(ended).cause is Cause.SINK
+    assert ended.undelivered is not None
+    assert ended.undelivered.text == "One. Two. Three. Four. answer to p"
+    assert sink.told == ["a/1 One. ", "a/1 Two. "]
+    assert made.provider.open_now == 0
+
+
+@in_virtual_time
+async def test_where_both_fail_there_is_nothing_to_keep() -> None:
+    """And nothing to try again for: the sink would not take it."""
+    async with room(("Half", " an "), 2.0, BROKEN, sink=SinkThatFails()) as made:
+        ended = await made.make()
+    assert (failure_of(ended).cause, failure_of(ended).partial_tokens, ended.undelivered) == (Cause.SINK, 2, None)
+
+
+@in_virtual_time
+async def test_a_new_attempt_begins_anew_for_the_sink() -> None:
+    """It hears that the first is void, and then a higher number."""
+    sink = SinkThatRemembers()
+    async with room(("Half",), 1.0, BROKEN, then=[2.0], sink=sink) as made:
+        item = made.item()
+        assert failure_of(await made.make(item)).cause is Cause.BROKEN
+        assert text_of(await made.make(item)) == "answer to p"
+    assert sink.told == ["a/1 Half", "a/1 is void", "a/2 answer to p", "a/2 is done: answer to p"]
+
+
+@in_virtual_time
+async def test_whatever_a_sink_raises_is_its_own_failure() -> None:
+    """A fault of ours in a sink costs its item, and not the run from whose tasks it would come up."""
+
+    class SinkWithABug(SinkThatRemembers):
+        """Trips over itself."""
+
+        async def deliver(self, item: SinkItem) -> None:
+            raise ZeroDivisionError
+
+    async with room(sink=SinkWithABug()) as made:
+        ended = await made.make()
+    assert failure_of(ended).message.startswith("memory: ZeroDivisionError")
+    assert ended.undelivered is not None
+
+
+# -- an answer of an earlier run ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wants_deltas", [True, False])
+@in_virtual_time
+async def test_an_answer_that_was_kept_is_delivered_and_asked_of_nobody(wants_deltas: bool) -> None:
+    """With the measure of the run that paid for it; only what held it up is this run's."""
+    sink = SinkThatRemembers(wants_deltas=wants_deltas, seconds_a_call=0.25)
+    async with room(sink=sink) as made:
+        ended = await made.make(made.item(kept=KEPT))
+    assert (text_of(ended), made.provider.asked) == ("Ja.", [])
+    assert ended.measure == replace(KEPT.measure, held_up=0.25 * (1 + wants_deltas))
+    assert sink.told == ["a/1 Ja."] * wants_deltas + ["a/1 is done: Ja."]
+
+
+@in_virtual_time
+async def test_without_a_sink_an_answer_that_was_kept_is_simply_there() -> None:
+    """Who takes the sink away wants no delivery any more."""
+    async with room() as made:
+        ended = await made.make(made.item(kept=KEPT))
+    assert (text_of(ended), ended.measure, made.provider.asked) == ("Ja.", replace(KEPT.measure, held_up=0.0), [])
+
+
+@in_virtual_time
+async def test_an_answer_that_is_refused_again_is_kept_again() -> None:
+    """For the run after this."""
+    async with room(sink=SinkThatFails()) as made:
+        ended = await made.make(made.item(kept=KEPT))
+    assert (failure_of(ended).cause, ended.undelivered, ended.measure.wall) == (Cause.SINK, ANSWER, 3.0)
+
+
+# -- a run that is cut off ---------------------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_an_answer_that_is_cut_off_on_its_way_into_the_sink_is_rescued() -> None:
+    """It is paid; the next run has only to deliver it."""
+    async with room(1.0, sink=SinkThatRemembers(wants_deltas=False, seconds_a_call=60)) as made:
+        task = made.cut_off_after(5)
+        await asyncio.wait([task])
+    assert (task.cancelled(), now(), made.wasted) == (True, 5, 0)
+    [outcome] = made.rescued
+    assert (outcome.status, outcome.final, outcome.text, outcome.is_kept) == (Status.FAILED, False, "answer to p", True)
+    assert outcome.error == {"cause": "sink", "message": CUT_OFF, "status": None}
+    assert (outcome.measure.wall, outcome.measure.held_up) == (5.0, 4.0)
+
+
+@in_virtual_time
+async def test_an_answer_that_the_sink_has_at_that_moment_is_answered() -> None:
+    """Between its last word and our next step the run may be cut off: nothing is delivered a second time for it."""
+
+    class SinkThatIsDoneAsTheRunIsCutOff(SinkThatRemembers):
+        """Cuts it off itself."""
+
+        async def deliver(self, item: SinkItem) -> None:
+            task.cancel()
+
+    async with room(sink=SinkThatIsDoneAsTheRunIsCutOff()) as made:
+        task = made.cut_off_after(60)
+        await asyncio.wait([task])
+    assert task.cancelled()
+    assert [outcome.status for outcome in made.rescued] == [Status.DONE]
+
+
+@in_virtual_time
+async def test_an_answer_that_was_kept_already_stays_kept_as_it_was() -> None:
+    """A night that ends early is no reason to count it as failed once more."""
+    async with room(sink=SinkThatRemembers(seconds_a_call=60)) as made:
+        task = made.cut_off_after(5, made.item(kept=KEPT))
+        await asyncio.wait([task])
+    assert (task.cancelled(), made.rescued) == (True, [])
+
+
+@in_virtual_time
+async def test_in_a_hurry_no_reader_waits_for_its_sink() -> None:
+    """What is read can be kept; and nobody makes the pipes smaller again."""
+    sink = SinkThatRemembers(seconds_a_call=60)
+    async with room(("a", "b", "c", "d"), 1.0, sink=sink, buffer=1) as made:
+        task = made.cut_off_after(5)
+        await settle()
+        made.attempts.hurry()
+        made.attempts.resize(1)
+        await asyncio.wait([task])
+    assert [outcome.text for outcome in made.rescued] == ["abcdanswer to p"]
+    assert sink.told == []
+
+
+@in_virtual_time
+async def test_a_larger_buffer_lets_the_reader_go_on_at_once() -> None:
+    """In the pipes that are in use, and in those to come."""
+    async with room(("a", "b", "c", "d"), sink=SinkThatRemembers(seconds_a_call=1), buffer=1) as made:
+        task = made.cut_off_after(60)
+        await settle()
+        assert made.provider.open_now == 1
+        made.attempts.resize(16)
+        await settle()
+        assert (made.provider.open_now, now()) == (0, 0)
+        assert text_of(await task) == "abcdanswer to p"
+        assert (await made.make()).measure.held_up == 6.0

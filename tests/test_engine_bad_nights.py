@@ -1,0 +1,121 @@
+"""A provider's bad night, in virtual time: what a run does when a backend is dead, ill or full, and when it has to end
+before its items do."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from batchrun.curfew import Curfew, MaxFailures
+from batchrun.errors import ExitCode
+from batchrun.failure import Cause
+from batchrun.gate.law import GateBounds, LimitedBy
+from batchrun.outcome import Status
+from batchrun.retry import RetryPolicy
+from tests.fakes import Stage, Step, failing
+from tests.virtual_time import START, run_virtual
+
+
+def calm(prompt: str, seen: int) -> list[Step]:
+    return [1.0]
+
+
+class Outage:
+    """Nobody is reached until a moment of the loop's clock; from then on all is well."""
+
+    def __init__(self, seconds: float, cause: Cause = Cause.CONNECT) -> None:
+        self.until = START + seconds
+        self.cause = cause
+
+    def __call__(self, prompt: str, seen: int) -> list[Step]:
+        return [failing(self.cause)] if asyncio.get_running_loop().time() < self.until else [1.0]
+
+
+@pytest.mark.parametrize("items", [1, 50])
+def test_an_hour_without_a_network_costs_no_item_its_attempts(tmp_path: Path, items: int) -> None:
+    """Fifty items stay fifty items; when the network is back they are answered, and few were asked meanwhile."""
+    stage = Stage(tmp_path, Outage(3000), items, retry=RetryPolicy(max_attempts=8))
+    outcomes = run_virtual(stage.run())
+    assert {outcome.status for outcome in outcomes.values()} == {Status.DONE}
+    asked_meanwhile = sum(moment < START + 3000 for moment in stage.provider.asked_at)
+    assert asked_meanwhile < 3000 / 30 + 8 + 10 * 8
+
+
+def test_a_dead_provider_fails_no_item_and_ends_the_run_resumably(tmp_path: Path) -> None:
+    """The circuit probes, the give-up ends it with the cause, and nothing is marked failed."""
+    stage = Stage(tmp_path, lambda prompt, seen: [failing(Cause.SERVER_ERROR, 503)], 50, give_up=600.0)
+    assert run_virtual(stage.run()) == {}
+    assert stage.stop.codes == {ExitCode.STOPPED_EARLY}
+    assert stage.stop.reason is not None
+    assert "server_error" in stage.stop.reason
+    assert any(view.gates["claude"]["limited_by"] == LimitedBy.OUTAGE for view in stage.views)
+
+
+def test_three_items_that_kill_their_worker_are_failed_in_the_end(tmp_path: Path) -> None:
+    """Nobody else is left who could show that the provider lives; their probes are their attempts."""
+    stage = Stage(tmp_path, lambda prompt, seen: [failing(Cause.SERVER_ERROR, 500)], 3, give_up=3600.0)
+    outcomes = run_virtual(stage.run())
+    assert {(outcome.status, outcome.final) for outcome in outcomes.values()} == {(Status.FAILED, False)}
+
+
+def test_an_overloaded_provider_is_spared(tmp_path: Path) -> None:
+    """Slots are cut at each wave, and grow again when it answers."""
+    script = lambda prompt, seen: [failing(Cause.OVERLOADED, 529)] if prompt < "p3" and not seen else [4.0]  # noqa: E731
+    stage = Stage(tmp_path, script, 60, bounds=GateBounds(start_slots=20))
+    outcomes = run_virtual(stage.run())
+    assert {outcome.status for outcome in outcomes.values()} == {Status.DONE}
+    slots = [view.gates["claude"]["slots"] for view in stage.views]
+    assert min(slots) < 20
+    assert slots[-1] > min(slots)
+
+
+def test_retries_wait_their_turn_while_others_are_asked_first(tmp_path: Path) -> None:
+    """Where every second attempt fails, retries are held to their share for as long as there is anything else."""
+    script = lambda prompt, seen: [failing(Cause.TRUNCATED)] if not seen else [1.0]  # noqa: E731
+    stage = Stage(tmp_path, script, 400, bounds=GateBounds(start_slots=20))
+    outcomes = run_virtual(stage.run())
+    assert {outcome.status for outcome in outcomes.values()} == {Status.DONE}
+    asked = stage.provider.asked
+    meanwhile = asked[: asked.index("p399")]
+    assert len(meanwhile) - len(set(meanwhile)) <= 0.3 * len(meanwhile) + 1
+
+
+def test_a_deadline_stops_admission_and_lets_the_rest_end(tmp_path: Path) -> None:
+    """What is in flight drains; the rest stays pending: exit 75."""
+    began = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)
+    stage = Stage(tmp_path, lambda prompt, seen: [10.0], 400, curfew=Curfew(deadline=began + timedelta(seconds=65)))
+    stage.wall_clock = lambda: began + timedelta(seconds=asyncio.get_running_loop().time() - START)
+    outcomes = run_virtual(stage.run())
+    assert 0 < len(outcomes) < 400
+    assert {outcome.status for outcome in outcomes.values()} == {Status.DONE}
+    assert max(stage.provider.asked_at) <= START + 65
+    assert stage.stop.codes == {ExitCode.STOPPED_EARLY}
+    assert stage.stop.reason == "the deadline of 22:01 has come"
+
+
+def test_a_length_of_time_stops_a_run_to_the_second(tmp_path: Path) -> None:
+    """Not at the next period only."""
+    stage = Stage(tmp_path, calm, 4000, period=60.0, curfew=Curfew(max_time=25.0))
+    run_virtual(stage.run())
+    assert START + 24 <= max(stage.provider.asked_at) <= START + 25.5
+
+
+def test_too_many_failures_stop_a_run(tmp_path: Path) -> None:
+    """A prompt that is wrong in every line need not be paid a million times."""
+    script = lambda prompt, seen: [failing(Cause.BAD_REQUEST, 400)]  # noqa: E731
+    stage = Stage(tmp_path, script, 4000, curfew=Curfew(max_failures=MaxFailures(count=10)))
+    outcomes = run_virtual(stage.run())
+    assert 10 <= len(outcomes) < 40
+    assert stage.stop.codes == {ExitCode.STOPPED_EARLY}
+
+
+def test_a_wait_that_would_pass_the_deadline_is_not_begun(tmp_path: Path) -> None:
+    """F16: the run stops at once, and nothing is marked failed."""
+    script = lambda prompt, seen: [failing(Cause.RATE_LIMITED, 429, 300.0)]  # noqa: E731
+    stage = Stage(tmp_path, script, 5, curfew=Curfew(max_time=120.0))
+    assert run_virtual(stage.run()) == {}
+    assert stage.stop.codes == {ExitCode.STOPPED_EARLY}
+    assert max(stage.provider.asked_at) < START + 1
