@@ -29,8 +29,10 @@ class Judged:
 
     `slower` is its total time over the oracle's, less one. `far_above` is the share of the settled time in which the
     CPU was more than ten points above the target though ours was not down to its least. `swing` is how far the slots
-    went to and fro once they had settled, 1 being two slots or a tenth, None where the world itself moved. `yields` are
-    the points that were still above our part three periods after a neighbour had come who takes half the machine.
+    went to and fro once they had settled, 1 being two slots or a tenth, None where the world itself moved. `crowd` is
+    the slots over those that keep the event loop, or the container's allowance, just busy: more of them only make each
+    stream slower. `yields` are the points that were still above our part three periods after a neighbour had come who
+    takes half the machine.
     """
 
     seconds: float
@@ -39,6 +41,7 @@ class Judged:
     most_memory: float
     far_above: float
     swing: float | None
+    crowd: float
     yields: tuple[float, ...]
     limited_by: str
 
@@ -81,6 +84,7 @@ def judge(world: World, best: Best, law: Law) -> Judged:
         most_memory=play.most_memory,
         far_above=_far_above(play, player),
         swing=_swing(play, player),
+        crowd=_crowd(play, player),
         yields=tuple(_yields(play, player)),
         limited_by=max(set(player.words), key=player.words.count) if player.words else "",
     )
@@ -110,6 +114,15 @@ def _swing(play: Play, player: Player) -> float | None:
     if len(play.world.changes) > 1 or not limits:
         return None
     return (max(limits) - min(limits)) / max(2.0, 0.1 * median(limits))
+
+
+def _crowd(play: Play, player: Player) -> float:
+    """Two slots more are never called a crowd."""
+    machine = play.world.machine
+    enough = math.ceil(min(machine.loop_quota, machine.quota) / play.slot_cost)
+    limits = player.limits[player.full // 3 : player.full]
+    used = min(median(limits), play.world.used_at_most) if limits else 0.0
+    return 1.0 if used <= enough + 2 else used / enough
 
 
 def _yields(play: Play, player: Player) -> Iterator[float]:

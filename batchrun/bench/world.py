@@ -79,6 +79,11 @@ class World:
     bounds: GateBounds = BOUNDS
     period: float = 2.0
 
+    @property
+    def used_at_most(self) -> float:
+        """The slots that the provider leaves work for; it is as good as without end where it lets everybody in."""
+        return math.inf if self.source.rate is None else self.source.rate * self.source.seconds
+
 
 KINDS = {"quiet": 0.45, "steady": 0.15, "coming and going": 0.35, "backup": 0.05}
 

@@ -12,6 +12,7 @@ from batchrun.bench.world import KINDS
 from batchrun.report.spread import percentile
 
 ALL = "all"
+CROWD = 1.5  # times the slots that are of use
 NOTABLE = 0.01  # slower by less is a draw
 YIELDED = 5.0  # points above our part that are still called yielding
 
@@ -21,7 +22,8 @@ class WorldFigures:
     """Worlds of one kind of neighbours. `slower` is by how much of the oracle's time the adaptive law took longer.
 
     `hot` worlds had a CPU of more than ten points above the target for more than 2 % of their settled time; `swinging`
-    ones are among the `still` ones, in which nothing changes. Of `arrivals` of a neighbour who takes half the machine
+    ones are among the `still` ones, in which nothing changes; in `crowded` ones half of the slots did nothing but make
+    each stream slower. Of `arrivals` of a neighbour who takes half the machine
     `yielded` were made room for within three periods. `steady_kept` counts the worlds in which the steady law left the
     machine what the target leaves it, and `worse` and `better` are among those.
     """
@@ -36,6 +38,8 @@ class WorldFigures:
     hot: int
     still: int
     swinging: int
+    crowded: int
+    steady_crowded: int
     arrivals: int
     yielded: int
     steady_kept: int
@@ -75,6 +79,8 @@ def _figures(kind: str, trials: Sequence[Trial]) -> WorldFigures:
         hot=sum(trial.adaptive.far_above > SELDOM for trial in trials),
         still=len(swings),
         swinging=sum(swing > 1.0 for swing in swings),
+        crowded=sum(trial.adaptive.crowd > CROWD for trial in trials),
+        steady_crowded=sum(trial.steady.crowd > CROWD for trial in trials),
         arrivals=len(yields),
         yielded=sum(points <= YIELDED for points in yields),
         steady_kept=len(kept),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from batchrun.bench.worlds import WorldFigures
 
 HEAD = ("slots", "n", "failed", "host CPU %", "settled at", "median s", "p95 s", "p95/alone", "total s")
-WORLD_HEAD = ("neighbours", "n", "median", "p95", "hot", "swinging", "yielded", "worse", "better")
+WORLD_HEAD = ("neighbours", "n", "median", "p95", "hot", "swinging", "crowded", "yielded", "worse", "better")
 CURVE_WIDTH = 60
 DEFAULT_WORLDS = 50
 
@@ -69,8 +69,9 @@ def print_worlds(trials: Sequence[Trial], seed: int) -> None:
     print_table(WORLD_HEAD, [_world_row(row) for row in world_figures(trials)])
     say()
     say("hot: more than 10 points above the target for more than 2 % of the settled time; swinging: by more than two")
-    say("slots or a tenth where nothing changes; yielded: to a neighbour with half the machine, within 3 periods;")
-    say("worse, better: than the steady law, where that kept to the target; better of those where a limit binds")
+    say("slots or a tenth where nothing changes; crowded: slots that only make each stream slower (by the steady law);")
+    say("yielded: to a neighbour with half the machine, within 3 periods; worse, better: than the steady law, where")
+    say("that kept to the target; better of those where a limit binds")
     limits = ", ".join(f"{limit_word(word)} {count:,}" for word, count in limits_of(trials).most_common())
     say(f"limited most of the time by: {limits}")
     say()
@@ -84,6 +85,7 @@ def _world_row(row: WorldFigures) -> tuple[str, ...]:
         f"{100 * row.slower_p95:+.1f} %",
         str(row.hot),
         f"{row.swinging} of {row.still}",
+        f"{row.crowded} ({row.steady_crowded})",
         f"{row.yielded} of {row.arrivals}",
         f"{row.worse} of {row.steady_kept}",
         f"{row.better} of {row.bound}",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from batchrun.gate import courtesy
 from batchrun.gate.ceiling import lowest
-from batchrun.gate.cpu import CUT, FLOOR, NEWS, Gauge, Mix, Use, dearer, follow
+from batchrun.gate.cpu import CUT, FLOOR, NEWS, SQUEEZED, Gauge, Mix, Use, dearer, follow
 from batchrun.gate.law import MIN_SAMPLES, Decision, GateBounds, LimitedBy, Observation
 from batchrun.gate.memory import START, Memory
 from batchrun.gate.reason import REASONS, Facts
@@ -58,10 +58,14 @@ def _learn(memory: Memory, limit: int, seen: Observation, use: Use) -> tuple[Gau
     """What this period adds to what is known."""
     told, of_run = seen.signals, use.of_run
     ended, stale = memory.ended + seen.ended, max(0.0, memory.stale - seen.ended)
-    is_typical = ended + seen.answering >= TYPICAL * limit
+    # Whoever began to answer within the period has not used much in it.
+    shown_before, shown = memory.shown, ended + seen.answering
+    is_typical = min(shown_before, shown) >= TYPICAL * limit
     mix = Mix.DRAINING if stale else Mix.TYPICAL if is_typical else Mix.WAITING
-    host = follow(memory.host, told.host, told.own, of_run, mix)
     loop = follow(memory.loop, told.loop, told.loop, of_run, mix)
+    if told.loop >= SQUEEZED and mix is Mix.TYPICAL:
+        mix = Mix.WAITING  # for the loop
+    host = follow(memory.host, told.host, told.own, of_run, mix)
     allowance = memory.allowance
     if told.allowance is not None:
         allowance = follow(allowance, told.allowance, told.own_allowance, of_run, mix)
@@ -78,6 +82,8 @@ def _learn(memory: Memory, limit: int, seen: Observation, use: Use) -> tuple[Gau
         strains,
         memory.strains,
         manners,
+        shown,
+        shown_before,
         memory.left,
         memory.wary,
     )
@@ -107,8 +113,9 @@ def _hindrance(
     is_busy = seen.signals.own > FLOOR and seen.signals.host > bounds.target_cpu + CUT
     if memory.courtesy.is_waiting or is_busy:
         return LimitedBy.CPU
-    is_shown = memory.ended + seen.answering >= SHOWN * limit
-    return None if is_shown and seen.samples >= MIN_SAMPLES else LimitedBy.RAMP
+    is_shown = min(memory.shown_before, memory.shown) >= SHOWN * limit
+    is_known = memory.is_ramping or memory.loop is None or memory.loop.is_sure
+    return None if is_shown and is_known and seen.samples >= MIN_SAMPLES else LimitedBy.RAMP
 
 
 def _step(limit: int, goal: int, host: Gauge, wary: int) -> int:
@@ -132,7 +139,7 @@ def _rest(limit: int, by: LimitedBy, bounds: GateBounds, memory: Memory, use: Us
     gift = courtesy.part_of(limit, own, others)
     if manners.due or limit - gift < bounds.min_slots:
         return limit, memory._replace(courtesy=manners)
-    manners = courtesy.give(manners, gift * host.cost, others)
+    manners = courtesy.give(manners, gift * host.cost, gift / limit, others)
     return limit - gift, memory._replace(courtesy=manners, ended=0.0, stale=use.in_flight)
 
 

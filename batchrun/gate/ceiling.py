@@ -27,7 +27,7 @@ def lowest(limit: int, seen: Observation, bounds: GateBounds, memory: Memory, us
         if slots < most:
             most, by = slots, LimitedBy.NEIGHBOUR if host.others > target - FLOOR else LimitedBy.CPU
     if loop is not None:
-        slots = bearable(loop, limit, use)
+        slots = bearable(loop, limit, use, is_draining=memory.stale > 0)
         if slots < most:
             most, by = slots, LimitedBy.LOOP
     if allowance is not None:

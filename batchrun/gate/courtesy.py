@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-SOONEST, LATEST = 6, 128  # periods between two gifts
+SOONEST, LATEST = 6, 128  # periods between two gifts; later where the least gift, a slot, is a large part of all
 WAIT = 16  # periods in which somebody may take what was given
 PART, LARGE_PART = 1 / 16, 1 / 12  # of the slots; the large one of who has more than all others
 TAKEN = 0.25  # of the gift: so much more of others' use is no chance
@@ -23,6 +23,7 @@ class Courtesy(NamedTuple):
     due: int = SOONEST
     given: float = 0.0
     before: float = 0.0
+    latest: int = LATEST
 
     @property
     def is_waiting(self) -> bool:
@@ -41,13 +42,13 @@ def wait(courtesy: Courtesy, others: float) -> Courtesy:
     if not courtesy.is_waiting:
         return courtesy._replace(due=0)
     is_taken = others >= courtesy.before + TAKEN * courtesy.given
-    interval = SOONEST if is_taken else min(2 * courtesy.interval, LATEST)
+    interval = SOONEST if is_taken else min(2 * courtesy.interval, courtesy.latest)
     return Courtesy(interval, interval)
 
 
-def give(courtesy: Courtesy, points: float, others: float) -> Courtesy:
-    """So much is on the table now."""
-    return Courtesy(courtesy.interval, WAIT, points, others)
+def give(courtesy: Courtesy, points: float, part: float, others: float) -> Courtesy:
+    """So much is on the table now: so many points, which are a part of ours."""
+    return Courtesy(courtesy.interval, WAIT, points, others, int(LATEST * max(1.0, part / PART)))
 
 
 def hurry(courtesy: Courtesy) -> Courtesy:

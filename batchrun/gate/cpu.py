@@ -25,14 +25,18 @@ LEAST_SQUEEZE = 1.15  # times what others got is what they wanted then, at least
 COST_ALPHA = 0.1
 NOTHING = 1e-6  # points: what costs less is not known to cost anything
 PEGGED = 95.0  # per cent of the time: an event loop that is busy for longer has no time left
+FULLY = 1.2  # times the slots that it bears on the mean: a slot that waits for its first token leaves it idle
+ALTERNATING = 2  # slots: while one waits for its first token the other one is answered
+DESCENT = 0.7  # of the slots stay, as long as nothing is known but that they peg it
 SLACK = 0.9  # slots beyond those that peg it are taken away when they are a tenth of all
 
 
 class Gauge(NamedTuple):
     """One CPU, smoothed: how busy it was and our `own` part, in points, while the run had so many `slots` taken.
 
-    `cost` is what a slot comes to, in points; 0 as long as that is unknown. `news` is for how many periods a jump is
-    still news: one period that was far from those before it, and another one that agreed with it.
+    `cost` is what a slot comes to, in points; 0 as long as that is unknown, and `is_sure` once it was seen while there
+    was CPU to spare. `news` is for how many periods a jump is still news: one period that was far from those before it,
+    and another one that agreed with it.
     """
 
     busy: float
@@ -41,6 +45,7 @@ class Gauge(NamedTuple):
     cost: float = 0.0
     is_far: bool = False
     news: int = 0
+    is_sure: bool = False
 
     @property
     def others(self) -> float:
@@ -77,18 +82,20 @@ def follow(gauge: Gauge | None, busy: float, own: float, slots: float, mix: Mix)
     seen = seen if seen > NOTHING else 0.0
     if gauge is None:
         return Gauge(busy, own, slots, seen)
-    old_busy, old_own, old_slots, cost, was_far, news = gauge
+    old_busy, old_own, old_slots, cost, was_far, news, is_sure = gauge
     if cost < NOTHING:
         cost = seen
-    elif mix is Mix.TYPICAL and busy < SQUEEZED:
-        cost += COST_ALPHA * (seen - cost)
+    elif mix is Mix.TYPICAL and busy < SQUEEZED and old_busy < SQUEEZED:
+        cost += (COST_ALPHA if is_sure else 1.0) * (seen - cost)
+        is_sure = True
     elif seen > cost and mix is not Mix.DRAINING:
         cost += NEWS_ALPHA * (seen - cost)
     grown, others_grown = own - old_own, busy - own - old_busy + old_own
     is_far = abs(busy - old_busy) > FAR or abs(others_grown) > FAR
     if is_far and was_far:
         # Whoever grows as we do is another run that saw the same room.
-        return Gauge(busy, own, slots, cost, is_far, NEWS if abs(others_grown) > max(FAR, 2 * grown) else 0)
+        news = NEWS if abs(others_grown) > max(FAR, 2 * grown) else 0
+        return Gauge(busy, own, slots, cost, is_far, news, is_sure)
     alpha = NEWS_ALPHA if news else ALPHA
     return Gauge(
         old_busy + alpha * (busy - old_busy),
@@ -97,6 +104,7 @@ def follow(gauge: Gauge | None, busy: float, own: float, slots: float, mix: Mix)
         cost,
         is_far,
         max(0, news - 1),
+        is_sure,
     )
 
 
@@ -111,7 +119,8 @@ def fitting(gauge: Gauge, target: float, limit: int, use: Use) -> float:
     """The most slots of a gate on a CPU that is shared with others: fewer than `limit` where it is too busy, otherwise
     as many as there is room for."""
     cost, others = gauge.cost, gauge.busy - gauge.own
-    if gauge.busy > target + CUT + min(cost, MOST_COST) * CUT_PER_COST and gauge.own > FLOOR:
+    margin = AIM if gauge.news else CUT + min(cost, MOST_COST) * CUT_PER_COST
+    if gauge.busy > target + margin and gauge.own > FLOOR:
         if gauge.busy >= SQUEEZED and cost:
             # What others got is not what they wanted: they were squeezed as we were.
             others = min(100.0, others * max(LEAST_SQUEEZE, cost * gauge.slots / gauge.own))
@@ -133,13 +142,17 @@ def fitting(gauge: Gauge, target: float, limit: int, use: Use) -> float:
     return limit + room / cost / use.gates
 
 
-def bearable(gauge: Gauge, limit: int, use: Use) -> float:
+def bearable(gauge: Gauge, limit: int, use: Use, *, is_draining: bool = False) -> float:
     """The same for a CPU that is nobody else's: the fewest slots that keep it busy all the time, for more of them would
     only make each stream slower."""
     if not gauge.cost:
         return inf
-    knee = ceil(100.0 / gauge.cost)
+    knee = ceil(FULLY * 100.0 / gauge.cost)
     full = use.when_full(limit)
-    if gauge.busy > PEGGED and knee < SLACK * full:
-        return min(limit, ceil(use.share * knee))
+    if gauge.busy > PEGGED:
+        if not gauge.is_sure:
+            # It was pegged from the first moment on, so nothing tells by how many slots.
+            return limit if is_draining else min(limit, max(ALTERNATING, int(DESCENT * limit)))
+        if knee < SLACK * full:
+            return min(limit, ceil(use.share * knee))
     return limit + max(0.0, (knee - full) / use.gates)

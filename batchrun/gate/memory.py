@@ -13,7 +13,8 @@ CALM = (0.0, 0.0, 0.0)
 class Memory(NamedTuple):
     """`has_grown` says that the limit was not cut since it last grew; `ended` counts the slots that were given back
     since it last changed, and `stale` those that are still to be given back of the ones that were taken when it was
-    cut. `left` is the limit that the law left behind, `wary` the one at which somebody else cut it, 0 for nobody.
+    cut. `shown` is how many had shown what they cost at the end of the last period, and `shown_before` of the one
+    before. `left` is the limit that the law left behind, `wary` the one at which somebody else cut it, 0 for nobody.
 
     `strains` are throttling, pressure and lag of this period, and `strains_before` of the last one: one bad moment
     alone changes nothing.
@@ -29,6 +30,8 @@ class Memory(NamedTuple):
     strains: tuple[float, float, float] = CALM
     strains_before: tuple[float, float, float] = CALM
     courtesy: Courtesy = Courtesy()
+    shown: float = 0.0
+    shown_before: float = 0.0
     left: int = 0
     wary: int = 0
 

@@ -24,11 +24,12 @@ def seen(limit: int, **changes: Any) -> Observation:
 
 def settled(busy: float, ours: float, slots: float, **changes: Any) -> Memory:
     """What a law remembers that has seen the same for a long time."""
-    loop = Gauge(10.0, 10.0, slots, 10.0 / slots)
+    loop = Gauge(10.0, 10.0, slots, 10.0 / slots, is_sure=True)
     known: dict[str, Any] = {
         "is_ramping": False,
         "ended": 1000.0,
-        "host": Gauge(busy, ours, slots, ours / slots),
+        "shown": 1000.0,
+        "host": Gauge(busy, ours, slots, ours / slots, is_sure=True),
         "loop": loop,
     }
     return START._replace(**(known | changes))

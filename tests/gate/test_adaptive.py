@@ -29,14 +29,15 @@ def play(limit: int, periods: int, memory: Memory = START, bounds: GateBounds = 
 
 
 def test_the_start_doubles_until_the_most_is_reached() -> None:
-    """From 8 to 256 slots within 8 periods, the three without growth included."""
-    assert play(8, 8) == [8, 8, 8, 16, 32, 64, 128, 256, 256]
+    """From 8 to 256 slots within 12 periods, the three without growth included: what was grown is watched for a whole
+    period."""
+    assert play(8, 12) == [8, 8, 8, 16, 16, 32, 32, 64, 64, 128, 128, 256, 256]
 
 
 def test_the_start_does_not_double_past_what_there_is_room_for() -> None:
     """With a point a slot, 64 slots are the last doubling; the rest of the way ends below the target's upper edge."""
-    limits = play(8, 12, cost=1.0)
-    assert limits[:6] == [8, 8, 8, 16, 32, 64]
+    limits = play(8, 16, cost=1.0)
+    assert limits[2:9:2] == [8, 16, 32, 64]
     assert limits[-1] == limits[-2]
     assert BOUNDS.target_cpu <= limits[-1] + 2.0 <= BOUNDS.target_cpu + AIM
 
@@ -57,12 +58,23 @@ def test_nothing_grows_without_every_reason(words: dict[str, float]) -> None:
 
 
 def test_slots_that_wait_for_their_first_token_have_to_show_what_they_cost() -> None:
-    """Growth waits until three quarters of them are being answered or have ended since the last change."""
+    """Growth waits until three quarters of them are being answered or have ended since the last change, all through a
+    period."""
     few, enough = SHOWN * 16 - 1, SHOWN * 16
-    waiting = START._replace(ended=0.0)
-    assert adaptive(16, seen(16, answering=few), BOUNDS, waiting).limit == 16
-    assert adaptive(16, seen(16, answering=enough), BOUNDS, waiting).limit == 32
-    assert adaptive(16, seen(16, answering=0.0), BOUNDS, START._replace(ended=enough)).limit == 32
+    before = START._replace(shown=enough)
+    assert adaptive(16, seen(16, answering=few), BOUNDS, before).limit == 16
+    assert adaptive(16, seen(16, answering=enough), BOUNDS, START._replace(shown=few)).limit == 16
+    assert adaptive(16, seen(16, answering=enough), BOUNDS, before).limit == 32
+    assert adaptive(16, seen(16, answering=0.0), BOUNDS, before._replace(ended=enough)).limit == 32
+
+
+def test_after_the_start_nothing_grows_on_a_guess() -> None:
+    """A loop that was pegged from the first moment on has not told yet what a slot costs it."""
+    memory = settled(20.0, 10.0, 10)
+    assert memory.loop is not None
+    unsure = memory._replace(loop=memory.loop._replace(is_sure=False))
+    assert adaptive(10, seen(10, loop=97.0), BOUNDS, unsure).limit == 10
+    assert adaptive(10, seen(10, loop=60.0), BOUNDS, unsure).limit > 10
 
 
 def test_beside_others_the_limit_goes_a_quarter_of_the_way() -> None:

@@ -9,7 +9,7 @@ import pytest
 from batchrun.gate.adaptive import adaptive
 from batchrun.gate.cpu import Gauge
 from batchrun.gate.law import GateBounds, LimitedBy
-from batchrun.gate.memory import Memory
+from batchrun.gate.memory import START, Memory
 from batchrun.gate.reason import REASONS
 from batchrun.report.words import LIMITS
 from tests.gate.sightings import BOUNDS, seen, settled
@@ -94,14 +94,26 @@ def test_at_the_most_slots_that_is_said() -> None:
 
 
 def test_a_loop_is_used_to_its_end_and_no_further() -> None:
-    """The fewest slots that keep it busy: with 6 % of a core for each, that is 17."""
-    memory = settled(*CALM, loop=Gauge(60.0, 60.0, 10, 6.0))
+    """The slots that keep it busy all the time: with 6 % of a core for each those are 17, and a fifth more."""
+    memory = settled(*CALM, loop=Gauge(60.0, 60.0, 10, 6.0, is_sure=True))
     limit = 10
     for _ in range(6):
         told = seen(limit, host=20.0, own=15.0, loop=min(100.0, 6.0 * limit))
         decision = adaptive(limit, told, BOUNDS, memory._replace(ended=100.0))
         limit, memory = decision.limit, decision.memory
-    assert (limit, decision.limited_by) == (17, LimitedBy.LOOP)
+    assert (limit, decision.limited_by) == (20, LimitedBy.LOOP)
+
+
+def test_a_loop_that_is_pegged_from_the_start_is_relieved_step_by_step() -> None:
+    """Nothing tells how many slots are too many until it has time to spare; what keeps it busy is known then."""
+    limit, memory, limits = 8, START, [8]
+    for number in range(40):
+        told = seen(limit, samples=number + 1, ended=4.0, host=20.0, own=15.0, loop=min(100.0, 25.0 * limit))
+        decision = adaptive(limit, told, BOUNDS, memory)
+        limit, memory = decision.limit, decision.memory
+        limits.append(limit)
+    assert min(limits) == 3
+    assert limits[-1] == 5
 
 
 def test_every_limit_has_words() -> None:

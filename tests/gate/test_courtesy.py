@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batchrun.gate.courtesy import LATEST, SOONEST, WAIT, Courtesy, give, hurry, part_of, wait
+from batchrun.gate.courtesy import LATEST, PART, SOONEST, WAIT, Courtesy, give, hurry, part_of, wait
 
 
 def waited(courtesy: Courtesy, others: float, periods: int) -> Courtesy:
@@ -19,7 +19,7 @@ def test_a_gift_is_due_after_the_interval() -> None:
 
 def test_a_gift_that_is_taken_is_followed_by_the_next_one_soon() -> None:
     """Others use more than before: there is another run, and it has less than we."""
-    after = waited(give(Courtesy(interval=64), 4.0, others=20.0), 24.0, WAIT)
+    after = waited(give(Courtesy(interval=64), 4.0, PART, others=20.0), 24.0, WAIT)
     assert (after.is_waiting, after.interval, after.due) == (False, SOONEST, SOONEST)
 
 
@@ -27,14 +27,22 @@ def test_a_gift_that_nobody_takes_makes_the_next_one_later_and_later() -> None:
     """Up to a limit: somebody may still come."""
     courtesy = Courtesy()
     for _ in range(12):
-        courtesy = waited(give(courtesy, 4.0, others=20.0), 20.1, WAIT)
+        courtesy = waited(give(courtesy, 4.0, PART, others=20.0), 20.1, WAIT)
     assert courtesy.interval == LATEST
+
+
+def test_a_large_part_is_offered_more_seldom() -> None:
+    """One slot of two would cost more than courtesy is worth."""
+    courtesy = Courtesy()
+    for _ in range(12):
+        courtesy = waited(give(courtesy, 4.0, 0.5, others=20.0), 20.1, WAIT)
+    assert courtesy.interval == 8 * LATEST
 
 
 def test_news_of_others_makes_the_next_gift_soon_but_breaks_off_none() -> None:
     """Whoever has come may need it."""
     assert hurry(Courtesy(interval=LATEST, due=100)).due == SOONEST
-    given = give(Courtesy(interval=LATEST), 4.0, others=20.0)
+    given = give(Courtesy(interval=LATEST), 4.0, PART, others=20.0)
     assert hurry(given) is given
 
 
