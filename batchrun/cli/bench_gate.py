@@ -37,12 +37,12 @@ def gate(
     from dataclasses import asdict
 
     from batchrun.bench.gate import GatePlan, measure_gate
-    from batchrun.bench.trial import try_world
+    from batchrun.bench.many import try_worlds
     from batchrun.bench.worlds import limits_of, world_figures
     from batchrun.cli.terminal import print_json
 
     plan = GatePlan(items=items, fixed=fixed, target_cpu=target_cpu, tokens=tokens, tries_all=try_all)
-    trials = [try_world(number) for number in range(seed, seed + worlds)]
+    trials = try_worlds(range(seed, seed + worlds))
     figures = None if only_worlds else measure_gate(plan)
     if json:
         machine = {} if figures is None else asdict(figures)

@@ -94,14 +94,14 @@ def test_at_the_most_slots_that_is_said() -> None:
 
 
 def test_a_loop_is_used_to_its_end_and_no_further() -> None:
-    """The slots that keep it busy all the time: with 6 % of a core for each those are 17, and a fifth more."""
+    """The slots that keep it busy all the time: with 6 % of a core for each those are 17, and a quarter more."""
     memory = settled(*CALM, loop=Gauge(60.0, 60.0, 10, 6.0, is_sure=True))
     limit = 10
     for _ in range(6):
         told = seen(limit, host=20.0, own=15.0, loop=min(100.0, 6.0 * limit))
         decision = adaptive(limit, told, BOUNDS, memory._replace(ended=100.0))
         limit, memory = decision.limit, decision.memory
-    assert (limit, decision.limited_by) == (20, LimitedBy.LOOP)
+    assert (limit, decision.limited_by) == (21, LimitedBy.LOOP)
 
 
 def test_a_loop_that_is_pegged_from_the_start_is_relieved_step_by_step() -> None:
