@@ -6,6 +6,7 @@ Always on the embedded provider: what is measured is the host, and a paid stream
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from statistics import mean, median
@@ -23,14 +24,16 @@ from batchrun.simulator.process import start_simulator
 OVERLOAD = 1.5
 BEFORE_SECONDS = 2.0  # how long the host is looked at before anything is done to it
 MOST_TRIES = 3  # of fixed limits, unless all are to be tried
+END_SECONDS = 6.0  # for what has begun to end, and for the process of the next policy to start
+IN_ALL = 116.0 / 20.0  # times what a policy may take: two minutes with the defaults, however busy the machine is
 
 
 @dataclass(frozen=True, slots=True)
 class GatePlan:
     """`items` streams of so many `tokens`, `fixed` of them at once, against the laws. 12 slots are the articles'.
 
-    No item begins later than `most_seconds` after the first of its policy, so that a busy machine ends too. `period` is
-    that of a run. `tries_all`: every fixed limit, instead of those that an item alone makes likely.
+    No item begins later than `most_seconds` after the first of its policy, so that a busy machine ends too; and where
+    time runs short, fewer fixed limits are tried. `period` is that of a run. `tries_all`: every fixed limit, instead of those that an item alone makes likely.
     """
 
     items: int = 32
@@ -40,7 +43,7 @@ class GatePlan:
     tokens: int = 60
     tokens_a_second: float = 20.0
     alone: int = 2
-    most_seconds: float = 36.0
+    seconds_an_item: float = 20.0 / 32  # a calm machine needs less
     tries_all: bool = False
 
     @property
@@ -48,6 +51,11 @@ class GatePlan:
         """What the consumer of one item burns while its stream comes at full pace, so that this host is overloaded by
         `fixed` of them whatever its size."""
         return OVERLOAD * (os.cpu_count() or 1) / self.fixed
+
+    @property
+    def most_seconds(self) -> float:
+        """For one policy."""
+        return self.seconds_an_item * max(32, self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,7 @@ def measure_gate(plan: GatePlan) -> GateComparison:
     """
     others = psutil.cpu_percent(BEFORE_SECONDS)
     pace = ("--ttft", "0.2", "--tokens-per-second", str(plan.tokens_a_second))
+    began = time.monotonic()
     # Neither side is kept on a core: the whole host is what is measured.
     with start_simulator("calm", extra=pace) as server:
 
@@ -119,11 +128,13 @@ def measure_gate(plan: GatePlan) -> GateComparison:
             order = {"base_url": server.base_url, "plan": asdict(plan), "policy": asdict(policy)}
             return run_worker("gate_worker", order, plan.most_seconds + 30.0, None)
 
-        return compare(plan, others, run)
+        return compare(plan, others, run, lambda: time.monotonic() - began)
 
 
-def compare(plan: GatePlan, others_cpu: float, run: Callable[[Policy], Figures]) -> GateComparison:
-    """Every policy by `run`, which is what measures."""
+def compare(
+    plan: GatePlan, others_cpu: float, run: Callable[[Policy], Figures], elapsed: Callable[[], float] = lambda: 0.0
+) -> GateComparison:
+    """Every policy by `run`, which is what measures; `elapsed` are the seconds since the beginning."""
     told = run(Policy("alone", 1, items=plan.alone))
     walls = [sample.total for sample in answered(samples_of(told["samples"]))]
     alone = median(walls) if walls else None
@@ -134,8 +145,12 @@ def compare(plan: GatePlan, others_cpu: float, run: Callable[[Policy], Figures])
             found[policy.name] = _figures(policy.name, run(policy), alone)
         return found[policy.name]
 
+    def has_time() -> bool:
+        # For one more, and for both laws.
+        return elapsed() + 3 * (plan.most_seconds + END_SECONDS) <= IN_ALL * plan.most_seconds
+
     measured(_fixed(plan.fixed))
-    _search(plan, _likely(plan, told), measured)
+    _search(plan, _likely(plan, told), measured, has_time)
     fixed = [each for each in found.values() if each.is_whole and _keeps(plan, each)]
     best = min(fixed, key=lambda each: each.total_seconds, default=None)
     for law in ("steady", "adaptive"):
@@ -149,14 +164,16 @@ def _fixed(slots: int) -> Policy:
     return Policy(f"fixed {slots}", slots)
 
 
-def _search(plan: GatePlan, likely: int, measured: Callable[[Policy], GateFigures]) -> None:
+def _search(
+    plan: GatePlan, likely: int, measured: Callable[[Policy], GateFigures], has_time: Callable[[], bool]
+) -> None:
     """Try fixed limits until the most slots that keep to the target, and one more, have been tried."""
     if plan.tries_all:
         for slots in range(1, plan.fixed):
             measured(_fixed(slots))
         return
     slots, tried = likely, dict[int, bool]()
-    while len(tried) < MOST_TRIES and slots not in tried and 1 <= slots <= plan.fixed:
+    while len(tried) < MOST_TRIES and slots not in tried and 1 <= slots <= plan.fixed and (not tried or has_time()):
         tried[slots] = _keeps(plan, measured(_fixed(slots)))
         slots += 1 if tried[slots] else -1
 

@@ -45,7 +45,7 @@ async def test_only_a_law_moves_the_slots(quick: Endpoint) -> None:
 
 async def test_a_machine_that_is_too_busy_ends_the_bench_and_says_so(quick: Endpoint) -> None:
     """Items that were not begun in time are counted, and nothing is told of them."""
-    told = await measured(quick, LAW, replace(PLAN, most_seconds=-1.0))
+    told = await measured(quick, LAW, replace(PLAN, seconds_an_item=-1.0))
     assert (told["samples"], told["not_begun"]) == ([], PLAN.items)
 
 
@@ -72,6 +72,22 @@ def test_the_best_fixed_limit_is_found_by_trying() -> None:
     best, tried = compared(GatePlan(), machine(cost))
     assert best == "fixed 5"
     assert tried == ["fixed 12", "fixed 5", "fixed 6", "steady", "adaptive"]
+
+
+def test_where_time_runs_short_fewer_fixed_limits_are_tried() -> None:
+    """The laws are measured in any case, and the whole ends within two minutes."""
+    clock = iter(range(30, 1000, 25))
+    tried: list[str] = []
+
+    def run(policy: Policy) -> Figures:
+        tried.append(policy.name)
+        return machine(12.5)(policy)
+
+    compare(GatePlan(), 0.0, run, lambda: float(next(clock)))
+    assert tried == ["alone", "fixed 12", "fixed 5", "fixed 6", "steady", "adaptive"]
+    tried.clear()
+    compare(GatePlan(), 0.0, run, lambda: 60.0)
+    assert tried == ["alone", "fixed 12", "fixed 5", "steady", "adaptive"]
 
 
 def test_all_fixed_limits_can_be_tried() -> None:
