@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ from batchrun.gate.memory import Memory
 from batchrun.gate.slots import Gate
 from batchrun.gate.usage import Company, Usage
 from batchrun.journal.control import Tuning
-from batchrun.lane import Lane
+from batchrun.lane import GateTerms, Lane
 from batchrun.stream.clocks import ClockLimits
 from tests.fakes import ScriptedProvider, Step
 from tests.virtual_time import in_virtual_time, settle
@@ -29,7 +30,7 @@ def silent(prompt: str, seen: int) -> Sequence[Step]:
 def lane(**bounds: float) -> Lane:
     """A lane by a provider that nobody asks."""
     now = asyncio.get_running_loop().time
-    return Lane.open("local", ScriptedProvider(silent), GateBounds(**bounds), ClockLimits(), now)  # type: ignore[arg-type]
+    return Lane.open("local", ScriptedProvider(silent), GateTerms(GateBounds(**bounds)), now)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("least", "most", "first"), [(1, 256, 8), (1, 3, 3), (12, 256, 12)])
@@ -53,7 +54,7 @@ async def test_the_law_is_asked_and_obeyed() -> None:
 
     bounds = GateBounds(max_slots=9)
     gate = Gate("local", 4, asyncio.get_running_loop().time)
-    ruled = Lane(ScriptedProvider(silent), bounds, ClockLimits(), gate, law)
+    ruled = Lane(ScriptedProvider(silent), GateTerms(bounds, law=law), gate)
     slots = [await gate.admit() for _ in range(3)]
     ruled.rule(CALM, USAGE, COMPANY)
     observation = Observation(
@@ -110,6 +111,33 @@ async def test_what_is_not_asked_any_more_is_as_the_run_was_started() -> None:
     tuned.tune(Tuning(target_cpu=40.0, max_slots=2))
     tuned.tune(Tuning(target_cpu=40.0))
     assert tuned.bounds == GateBounds(target_cpu=40.0, max_slots=8)
+
+
+@in_virtual_time
+async def test_another_law_is_obeyed_from_the_next_period_on() -> None:
+    """Until it is not asked for any more; what is not among the laws changes nothing."""
+    tuned = lane(max_slots=40)
+    tuned.tune(Tuning(law="steady"))
+    slots = [await tuned.gate.admit() for _ in range(8)]
+    busy = replace(CALM, cpu=95.0, cpu_ewma=95.0)
+    tuned.rule(busy, Usage(len(slots), 8.0, 0, answering=8), COMPANY)
+    assert tuned.gate.limit == 7
+    tuned.tune(Tuning(law="none of ours"))
+    tuned.rule(CALM, USAGE, COMPANY)
+    assert tuned.gate.limit == 7
+
+
+@in_virtual_time
+async def test_new_terms_hold_at_once_and_what_was_tuned_stays_on_top() -> None:
+    """The settings were read again: other bounds, other clocks."""
+    taught = lane(max_slots=8)
+    taught.tune(Tuning(max_slots=4))
+    clocks = ClockLimits(idle=9.0)
+    taught.take(GateTerms(GateBounds(target_cpu=40.0, min_slots=2, max_slots=6), clocks))
+    assert taught.bounds == GateBounds(target_cpu=40.0, min_slots=2, max_slots=4)
+    assert taught.clocks == clocks
+    taught.tune(Tuning())
+    assert taught.bounds.max_slots == 6
 
 
 @in_virtual_time

@@ -33,7 +33,8 @@ class GatePlan:
     """`items` streams of so many `tokens`, `fixed` of them at once, against the laws. 12 slots are the articles'.
 
     No item begins later than `most_seconds` after the first of its policy, so that a busy machine ends too; and where
-    time runs short, fewer fixed limits are tried. `period` is that of a run. `tries_all`: every fixed limit, instead of those that an item alone makes likely.
+    time runs short, fewer fixed limits are tried. `period` is that of a run. `tries_all`: every fixed limit, instead of
+    those that an item alone makes likely.
     """
 
     items: int = 32
