@@ -73,6 +73,8 @@ class Policy:
 class GateFigures:
     """One policy. Seconds; CPU in per cent of the host, by the sampler of a run, as long as items were waiting.
 
+    `others_mean` is what of it was none of ours: other programs, and the embedded provider.
+
     `settled_slots` is the median of the second half of that time, `settled_range` what it moved between: a law may
     still be swinging. `over_alone` is the 95th percentile of an item's wall over its median where nothing else runs.
     `not_begun` items came too late for the time that there was.
@@ -87,6 +89,7 @@ class GateFigures:
     over_alone: float | None
     total_seconds: float
     cpu_mean: float | None
+    others_mean: float | None
     settled_slots: float | None
     settled_range: tuple[float, float] | None
     times: tuple[float, ...]
@@ -207,6 +210,7 @@ def _figures(name: str, told: Figures, alone: float | None) -> GateFigures:
         over_alone=ratio(wall.p95 if wall else None, alone),
         total_seconds=told["total_seconds"],
         cpu_mean=mean(cpu) if cpu else None,
+        others_mean=mean(period["cpu"] - period["own"] for period in told["periods"]) if cpu else None,
         settled_slots=median(settled) if settled else None,
         settled_range=(min(settled), max(settled)) if settled else None,
         times=times,

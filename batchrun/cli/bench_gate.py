@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from batchrun.bench.trial import Trial
     from batchrun.bench.worlds import WorldFigures
 
-HEAD = ("slots", "n", "failed", "host CPU %", "settled at", "median s", "p95 s", "p95/alone", "total s")
+HEAD = ("slots", "n", "failed", "host CPU %", "others %", "settled at", "median s", "p95 s", "p95/alone", "total s")
 WORLD_HEAD = ("neighbours", "n", "median", "p95", "hot", "swinging", "crowded", "yielded", "worse", "better")
 CURVE_WIDTH = 60
 DEFAULT_WORLDS = 50
@@ -119,6 +119,7 @@ def _row(policy: GateFigures, figures: GateComparison) -> tuple[str, ...]:
         str(policy.items),
         str(policy.failed),
         told(policy.cpu_mean, ".0f"),
+        told(policy.others_mean, ".0f"),
         _settled(policy),
         told(wall.median if wall else None, ".2f"),
         told(wall.p95 if wall else None, ".2f"),

@@ -114,7 +114,7 @@ def _hindrance(
     if memory.courtesy.is_waiting or is_busy:
         return LimitedBy.CPU
     is_shown = min(memory.shown_before, memory.shown) >= SHOWN * limit
-    is_known = memory.is_ramping or memory.loop is None or memory.loop.is_sure
+    is_known = memory.is_ramping or memory.loop is None or memory.loop.is_sure or not memory.loop.cost
     return None if is_shown and is_known and seen.samples >= MIN_SAMPLES else LimitedBy.RAMP
 
 

@@ -106,7 +106,7 @@ def test_where_others_use_the_machine_no_fixed_limit_is_the_best() -> None:
 
 def test_a_policy_with_items_missing_is_never_the_best() -> None:
     """It would have been the quicker one for having done less."""
-    whole = GateFigures("fixed 1", 3, 0, {}, 0, None, None, 1.0, None, None, None, (), (), ())
+    whole = GateFigures("fixed 1", 3, 0, {}, 0, None, None, 1.0, None, None, None, None, (), (), ())
     assert whole.is_whole
     assert not replace(whole, not_begun=1).is_whole
     assert not replace(whole, failed=1).is_whole

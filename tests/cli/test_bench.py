@@ -63,7 +63,16 @@ def without_nulls(value: Any) -> bool:
 # No first token, no warming up, no rule that held, an account that only one client has, and what so short a run as
 # these cannot have: a period of the sampler, a slot that settled; without a journal nobody waits for one; a bound that
 # nobody has set.
-NULL_ON_PURPOSE = {"ttft", "prewarm_seconds", "at_rule", "unattributed", "cpu_mean", "settled_slots", "settled_range"}
+NULL_ON_PURPOSE = {
+    "ttft",
+    "prewarm_seconds",
+    "at_rule",
+    "unattributed",
+    "cpu_mean",
+    "others_mean",
+    "settled_slots",
+    "settled_range",
+}
 # A busy machine on which no fixed limit keeps to the target.
 NULL_ON_PURPOSE.add("best")
 NULL_ON_PURPOSE |= {"wait", "worst_wait", "wait_share", "most_mb", "most_seconds"}
