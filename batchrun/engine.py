@@ -60,7 +60,6 @@ class Engine:
         tally: Tally,
         around: Surroundings,
     ) -> None:
-        self._terms = terms
         self._jobs = jobs
         self._store = store
         self._lanes = lanes
@@ -81,6 +80,11 @@ class Engine:
 
     def __repr__(self) -> str:
         return f"<Engine {self._tally.finished_now}/{self._tally.todo} {list(self._lanes.values())}>"
+
+    @property
+    def _terms(self) -> Terms:
+        """They change where the operator has the settings read again."""
+        return self._keeper.terms
 
     # -- the run ------------------------------------------------------------------------------------------------------
 

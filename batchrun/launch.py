@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,7 @@ from batchrun.journal.state import StateDir
 from batchrun.journal.writer import Journal
 from batchrun.masking import masked
 from batchrun.outcome import Status
+from batchrun.reload import Reload, signal_to
 from batchrun.report.invocation import discreet
 from batchrun.sinks.chain import build_sink
 from batchrun.sorter import Changed, Sorter, Wishes, retry_before, stopped_retry
@@ -46,8 +48,8 @@ from batchrun.stream.stop_rule import BadStopWhen, parse_stop_when
 from batchrun.teller import Teller
 
 
-def launch(config: RunConfig, teller: Teller) -> Ending:
-    """Run what is pending.
+def launch(config: RunConfig, teller: Teller, reread: Callable[[], RunConfig] | None = None) -> Ending:
+    """Run what is pending. `reread` resolves the options once more, for a file that is changed meanwhile.
 
     Raises:
         BatchrunError: before anything was sent, or because the state cannot be written any more.
@@ -57,9 +59,10 @@ def launch(config: RunConfig, teller: Teller) -> Ending:
     check_place(config.jobs, config.state)
     state = StateDir(config.state) if config.state is not None else StateDir.for_jobs(config.jobs)
     run = f"{timestamp()[:19].replace(':', '')}Z-{secrets.token_hex(3)}"
-    stop = StopSwitch()
+    stop, reload = StopSwitch(), Reload(reread)
     with ExitStack() as stack:
         stack.enter_context(signals_to(stop))
+        stack.enter_context(signal_to(reload))
         journal, jobs, sorter, notices = _open(config, state, run, stack)
         for notice in notices:
             teller.say(notice)
@@ -78,7 +81,7 @@ def launch(config: RunConfig, teller: Teller) -> Ending:
         sink = build_sink(config.sinks)  # what is wrong with it is told before anything has begun
         from batchrun.sending import Told, send  # noqa: PLC0415 - see above
 
-        return send(config, jobs, journal, Told(ending, start, teller, stop, sink))
+        return send(config, jobs, journal, Told(ending, start, teller, stop, reload, sink))
 
 
 def _is_directory(path: Path) -> bool:

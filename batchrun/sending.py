@@ -10,7 +10,7 @@ import gc
 import os
 from collections.abc import Coroutine, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
@@ -20,6 +20,7 @@ from batchrun.curfew import Curfew, next_occurrence
 from batchrun.ending import Ending, exit_code
 from batchrun.engine import Engine
 from batchrun.errors import BatchrunError, ExitCode, JournalError
+from batchrun.gate.laws import LAWS
 from batchrun.gate.load import Load, LoadSampler, raise_open_files
 from batchrun.item import timestamp
 from batchrun.jobs.reader import JobFile
@@ -28,13 +29,14 @@ from batchrun.journal.index import remember
 from batchrun.journal.runs import RunEnd, RunStart, record_end, record_start
 from batchrun.journal.snapshot import write_snapshot
 from batchrun.journal.writer import Journal
-from batchrun.lane import Lane
+from batchrun.lane import GateTerms, Lane
 from batchrun.log_file import logging_to
 from batchrun.outcome import Status
 from batchrun.prices.bill import Outlook
 from batchrun.providers.open import open_provider
 from batchrun.providers.provider import Provider
 from batchrun.purse import Limit, Limits, Purse, Tariff
+from batchrun.reload import Reload
 from batchrun.report.money import outlook_words
 from batchrun.report.plain import dollars
 from batchrun.simulator.process import start_simulator
@@ -44,18 +46,19 @@ from batchrun.stream.stop_rule import parse_stop_when
 from batchrun.tally import Tally, View
 from batchrun.telemetry import TelemetryLog, snapshot
 from batchrun.teller import Teller
-from batchrun.terms import Surroundings, Terms
+from batchrun.terms import Fresh, Surroundings, Terms
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is known before the first request: how things stood, how the run begins, who listens, what may stop it, and
-    who takes the answers."""
+    """What is known before the first request: how things stood, how the run begins, who listens, what may stop it, what
+    reads the settings again, and who takes the answers."""
 
     before: Ending
     start: RunStart
     teller: Teller
     stop: StopSwitch
+    reload: Reload = field(default_factory=Reload)
     sink: Sink | None = None
 
 
@@ -132,7 +135,9 @@ class _Sending:
             # After the SDK's import a full collection stalls the loop for 130 ms; what is there now is there for good.
             gc.collect()
             gc.freeze()
-            engine = Engine(self._terms(), self._jobs, self._journal, self._lanes(), tally, self._around(telemetry))
+            engine = Engine(
+                self._terms(self._config), self._jobs, self._journal, self._lanes(), tally, self._around(telemetry)
+            )
             self._write_status(engine.view())
             cpu_began = _cpu_seconds()
             self._told.stop.begin()
@@ -185,10 +190,24 @@ class _Sending:
             control=partial(read_control, self._told.before.state),
             on_drain=self._tell_drain,
             purse=self._purse,
+            reread=self._reread,
         )
 
-    def _terms(self) -> Terms:
-        config = self._config
+    def _reread(self, asked_by_tune: int) -> Fresh | None:
+        """What is wrong with the settings ends no run: those that hold go on to hold."""
+        try:
+            config = self._told.reload.take(asked_by_tune)
+            if config is None:
+                return None
+            fresh = Fresh(self._terms(config), self._gates(config))
+        except BatchrunError as exc:
+            self._told.teller.say(f"the settings stay as they are: {exc}")
+            return None
+        self._told.teller.say("the settings were read again")
+        self._config = replace(self._config, drain_timeout=config.drain_timeout)
+        return fresh
+
+    def _terms(self, config: RunConfig) -> Terms:
         return Terms(
             retry=config.retry,
             period=config.period,
@@ -205,13 +224,17 @@ class _Sending:
         )
 
     def _lanes(self) -> dict[str, Lane]:
-        bearable, now = raise_open_files(), asyncio.get_running_loop().time
-        lanes = {}
-        for name, provider in self._providers.items():
-            backend = self._config.backends[name]
+        now, gates = asyncio.get_running_loop().time, self._gates(self._config)
+        return {name: Lane.open(name, provider, gates[name], now) for name, provider in self._providers.items()}
+
+    def _gates(self, config: RunConfig) -> dict[str, GateTerms]:
+        bearable, gates = raise_open_files(), {}
+        for name in self._providers.keys() & config.backends.keys():
+            backend = config.backends[name]
             bounds = replace(backend.bounds, max_slots=min(backend.bounds.max_slots, bearable))
-            lanes[name] = Lane.open(name, provider, bounds, backend.clocks, now)
-        return lanes
+            bounds = replace(bounds, min_slots=min(bounds.min_slots, bounds.max_slots))
+            gates[name] = GateTerms(bounds, backend.clocks, LAWS[config.law])
+        return gates
 
     def _tell_drain(self, in_flight: int) -> None:
         stop, seconds = self._told.stop, self._config.drain_timeout

@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from batchrun.curfew import MaxFailures
 from batchrun.errors import ConfigError, UsageError
+from batchrun.gate.laws import LAWS
 from batchrun.outcome import Status
 from batchrun.sorter import RETRIABLE, Changed
 from batchrun.stream.stop_rule import parse_stop_when
@@ -169,6 +170,12 @@ def read_ids(value: object) -> frozenset[str]:
     return frozenset(read_text(id) for id in (value if isinstance(value, list) else [value]))
 
 
+def read_law(value: object) -> str:
+    if value not in LAWS:
+        raise ValueError(f"{value!r} is not among {', '.join(LAWS)}")
+    return str(value)
+
+
 def read_texts(value: object) -> tuple[str, ...]:
     """One text, or a list of them."""
     return tuple(read_text(text) for text in (value if isinstance(value, list) else [value]))
@@ -219,6 +226,7 @@ SETTINGS: dict[str, Setting] = {
     "min_slots": Setting("gate", read_whole, "1", "Never fewer at once."),
     "max_slots": Setting("gate", read_whole, "256", "Never more at once."),
     "prewarm": Setting("gate", read_whole, "0", "Connections to open beforehand."),
+    "law": Setting("gate", read_law, "adaptive", "What moves the slots: adaptive, or steady (one at a time)."),
     "period": Setting("gate", read_duration, "2s", "Between two looks at the load."),
     "connect_timeout": Setting("clocks", read_duration, "10s", "To a connection."),
     "first_byte_timeout": Setting("clocks", read_duration, "120s", "To the first byte."),
