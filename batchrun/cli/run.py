@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from batchrun.cli import options
+from batchrun.cli.streams import give_up
 from batchrun.report.money import spent_words
 from batchrun.report.plain import counted
 from batchrun.report.program import program_name
@@ -36,12 +37,15 @@ def run(jobs: options.Jobs, **given: Any) -> None:
 
 def _tell(config: RunConfig, teller: Teller, ending: Ending) -> None:
     # The shell gets the run's exit code though nobody listens any more: what was done was done.
-    with contextlib.suppress(OSError):
-        if config.json:
+    if config.json:
+        try:
             _print_json(config.jobs, ending)
-        elif not config.quiet or ending.exit_code or ending.changed or (ending.simulated and not config.simulate):
-            for line in ending_lines(config.jobs, ending):
-                teller.say(line)
+        except OSError as exc:
+            give_up(sys.stdout)
+            teller.say(f"standard output cannot be written ({exc.strerror or exc}); `batchrun report --json` tells it")
+    elif not config.quiet or ending.exit_code or ending.changed or (ending.simulated and not config.simulate):
+        for line in ending_lines(config.jobs, ending):
+            teller.say(line)
 
 
 def ending_lines(jobs: Path, ending: Ending) -> list[str]:

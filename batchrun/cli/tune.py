@@ -27,7 +27,7 @@ def tune(
     ] = None,
 ) -> None:
     """Change a run that is at work; it takes it within a period and tells it in its telemetry."""
-    from batchrun.cli.terminal import remark
+    from batchrun.cli.streams import remark
     from batchrun.config import state_of
     from batchrun.report.source import find_source
     from batchrun.tuning import read_asked, tune_run
