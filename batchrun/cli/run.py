@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from batchrun.cli import options
-from batchrun.cli.streams import give_up
+from batchrun.cli.streams import for_facts_alone, give_up
 from batchrun.report.money import spent_words
 from batchrun.report.plain import counted
 from batchrun.report.program import program_name
@@ -30,7 +31,8 @@ def run(jobs: options.Jobs, **given: Any) -> None:
 
     config = resolve(jobs, given)
     teller = teller_for(quiet=config.quiet or config.json)
-    ending = launch(config, teller)
+    with for_facts_alone() if config.json else nullcontext():
+        ending = launch(config, teller)
     _tell(config, teller, ending)
     raise typer.Exit(int(ending.exit_code))
 

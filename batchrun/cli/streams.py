@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 DEAF = (OSError, ValueError)  # nobody is there any more, or the stream is closed
@@ -63,6 +64,21 @@ def open_facts() -> Facts:
     lines = facts.isatty()
     sys.stdout = io.TextIOWrapper(io.BufferedWriter(facts), plain.encoding, plain.errors, line_buffering=lines)
     return facts
+
+
+@contextmanager
+def for_facts_alone() -> Iterator[None]:
+    """What is printed meanwhile goes to stderr, by functions of the user's and by what they start: stdout is for the
+    one object that follows."""
+    flush(sys.stdout)
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        flush(sys.stdout)
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def flush(stream: TextIO) -> OSError | None:

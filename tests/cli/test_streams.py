@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -64,3 +65,13 @@ def test_a_run_goes_on_though_nobody_can_hear_it(tmp_path: Path, closed: str) ->
     assert set(statuses(tmp_path / "jobs.batchrun").values()) == {"done"}
     written = [path.read_text() for path in (tmp_path / "jobs.batchrun").iterdir() if path.name != "runs.jsonl"]
     assert "oops" not in "".join(written)
+
+
+def test_what_a_function_prints_is_not_mixed_with_the_one_object(tmp_path: Path) -> None:
+    """With --json it goes to stderr, as it is imported and as it works, and that of programs that it starts as well."""
+    write_jobs(tmp_path / "jobs.jsonl", prompts(1))
+    chatter = "import os\nprint('hello')\ndef save(item):\n    print('hello')\n    os.system('echo hello')\n"
+    (tmp_path / "publish.py").write_text(chatter)
+    done = batchrun(*SIMULATED.split(), "--sink", "publish:save", "--json", cwd=tmp_path)
+    assert json.loads(done.stdout)["exit_code"] == done.returncode == 0
+    assert done.stderr.count("hello") == 3
