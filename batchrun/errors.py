@@ -37,7 +37,7 @@ MEANING: dict[ExitCode, str] = {
     ExitCode.BAD_JOB_FILE: "the job file is bad (duplicate or missing ids, not JSON, ...); nothing was sent",
     ExitCode.NO_INPUT: "the job file cannot be read; status, report, show: there is no run, or no such item",
     ExitCode.CANNOT_CREATE: "the state directory cannot be created",
-    ExitCode.IO_ERROR: "an I/O error while writing the state (disk full, failed fsync)",
+    ExitCode.IO_ERROR: "an I/O error while writing the state, or what was asked for (disk full, failed fsync)",
     ExitCode.STOPPED_EARLY: (
         "stopped early and resumable: lock held by another run, --deadline or --max-time, budget (--max-cost, "
         "--max-tokens-total), --max-failures, failing sinks, spend limit or quota, --give-up, first signal (drained)"

@@ -30,7 +30,7 @@ def export(
     """Write the answers as Anthropic or OpenAI batch results, as CSV, or as JSON lines."""
     import sys
 
-    from batchrun.cli.terminal import remark
+    from batchrun.cli.streams import remark
     from batchrun.export.formats import written
     from batchrun.export.items import Items
     from batchrun.export.output import check_apart, write_file, write_stream

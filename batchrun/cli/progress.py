@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from batchrun.cli.streams import DEAF, remark
 from batchrun.report.money import spent_words
 from batchrun.report.plain import duration, printable
 from batchrun.report.words import limit_word
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from batchrun.teller import Teller
 
 PLAIN_SECONDS = 60.0
-DEAF = (OSError, ValueError)  # nobody is there any more, or the stream is closed
 LIVE_HZ = 4  # smooth to the eye; a thread that draws more often takes time from the loop
 
 
@@ -40,13 +40,7 @@ class QuietTeller:
     """
 
     def say(self, text: str) -> None:
-        try:
-            sys.stderr.write(f"batchrun: {printable(text)}\n")
-            sys.stderr.flush()
-        except DEAF:
-            # What could not be written stays in the stream's buffer, and the interpreter would try it again at its end
-            # and put its own exit code in the place of ours.
-            sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - it stays open to the end
+        remark(text)
 
     def begin(self, text: str) -> None:
         pass

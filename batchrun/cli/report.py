@@ -19,7 +19,8 @@ def report(
     """Tell the night: what was answered, what failed and why, how fast it went, what to do next."""
     from datetime import UTC, datetime, timedelta
 
-    from batchrun.cli.terminal import draw, marks, print_json, remark, width
+    from batchrun.cli.streams import remark
+    from batchrun.cli.terminal import draw, marks, print_json, width
     from batchrun.report.facts import report_facts
     from batchrun.report.lines import Lines
     from batchrun.report.periods import read_periods

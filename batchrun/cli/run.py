@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
+import sys
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from batchrun.cli import options
+from batchrun.cli.streams import for_facts_alone, give_up
 from batchrun.report.money import spent_words
 from batchrun.report.plain import counted
 from batchrun.report.program import program_name
@@ -30,19 +32,23 @@ def run(jobs: options.Jobs, **given: Any) -> None:
 
     config = resolve(jobs, given)
     teller = teller_for(quiet=config.quiet or config.json)
-    ending = launch(config, teller, partial(resolve, jobs, given))
+    with for_facts_alone() if config.json else nullcontext():
+        ending = launch(config, teller, partial(resolve, jobs, given))
     _tell(config, teller, ending)
     raise typer.Exit(int(ending.exit_code))
 
 
 def _tell(config: RunConfig, teller: Teller, ending: Ending) -> None:
     # The shell gets the run's exit code though nobody listens any more: what was done was done.
-    with contextlib.suppress(OSError):
-        if config.json:
+    if config.json:
+        try:
             _print_json(config.jobs, ending)
-        elif not config.quiet or ending.exit_code or ending.changed or (ending.simulated and not config.simulate):
-            for line in ending_lines(config.jobs, ending):
-                teller.say(line)
+        except OSError as exc:
+            give_up(sys.stdout)
+            teller.say(f"standard output cannot be written ({exc.strerror or exc}); `batchrun report --json` tells it")
+    elif not config.quiet or ending.exit_code or ending.changed or (ending.simulated and not config.simulate):
+        for line in ending_lines(config.jobs, ending):
+            teller.say(line)
 
 
 def ending_lines(jobs: Path, ending: Ending) -> list[str]:

@@ -23,7 +23,8 @@ def show(
     """Show one item: what was asked, what was answered, the attempts, the numbers, the error."""
     from datetime import UTC, datetime
 
-    from batchrun.cli.terminal import draw, print_json, remark
+    from batchrun.cli.streams import remark
+    from batchrun.cli.terminal import draw, print_json
     from batchrun.report.facts import story_facts
     from batchrun.report.plain import stamp
     from batchrun.report.source import find_source

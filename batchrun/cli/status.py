@@ -18,7 +18,8 @@ def status(
     """Tell whether a run is at work, how far it is, what limits it, and what to do when it is not."""
     from datetime import UTC, datetime
 
-    from batchrun.cli.terminal import bar_marks, draw, print_json, remark
+    from batchrun.cli.streams import remark
+    from batchrun.cli.terminal import bar_marks, draw, print_json
     from batchrun.report.source import find_source, look_at
     from batchrun.report.standing import standing
     from batchrun.report.standing_text import quiet_remark, status_page

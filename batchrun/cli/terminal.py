@@ -1,4 +1,4 @@
-"""Facts go to stdout, remarks to stderr. How a page is drawn is known here, and nothing about what stands in it.
+"""Facts go to stdout. How a page is drawn is known here, and nothing about what stands in it.
 
 Whatever is printed passes `printable` here, so that no id, answer or error message can steer a terminal.
 """
@@ -50,11 +50,6 @@ def facts() -> Console:
     )
     console.width = min(console.width, WIDEST)
     return console
-
-
-def remark(text: str) -> None:
-    """One line to stderr: what a person should know besides."""
-    sys.stderr.write(f"batchrun: {printable(text)}\n")
 
 
 def width() -> int:

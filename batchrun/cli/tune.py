@@ -29,7 +29,7 @@ def tune(
     reload: Annotated[bool, typer.Option("--reload", help="Read batchrun.toml again; SIGUSR1 does the same.")] = False,
 ) -> None:
     """Change a run that is at work; it takes it within a period and tells it in its telemetry."""
-    from batchrun.cli.terminal import remark
+    from batchrun.cli.streams import remark
     from batchrun.report.source import find_source
     from batchrun.tuning import read_asked, tune_run
     from batchrun.whereabouts import state_of

@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from batchrun.cli.terminal import UNSEEN_WIDTH, bar_marks, draw, marks, print_json, remark, width
+from batchrun.cli.streams import remark
+from batchrun.cli.terminal import UNSEEN_WIDTH, bar_marks, draw, marks, print_json, width
 from batchrun.report.page import Block, Command, Prose, Tone, Words, row
 from batchrun.report.sparkline import ASCII, BLOCKS
 
