@@ -163,6 +163,7 @@ class Engine:
         except JobFileError as exc:
             # The file was changed under us. What is in flight is paid for and may end; the next start checks it anew.
             self._stop.drain(str(exc), ExitCode.STOPPED_EARLY)
+        lane.is_read = True
 
     async def _prewarm(self, lane: Lane) -> None:
         """Open connections before the first item needs one; one that cannot be opened is the first item's trouble."""
@@ -190,6 +191,7 @@ class Engine:
 
     async def _work(self, item: Item, lane: Lane, slot: Slot | None, account: Account) -> None:
         """One item from its first slot to its end; the slot is given back while it backs off."""
+        lane.in_hand += 1
         try:
             while slot is not None:
                 with slot:
@@ -201,6 +203,7 @@ class Engine:
                 is_refused = isinstance(ended.result, Failure) and ended.result.cause is Cause.RATE_LIMITED
                 slot = await lane.gate.admit(Turn.REFUSED if is_refused else Turn.RETRY)
         finally:
+            lane.in_hand -= 1
             self.accounts_cpu += account.read()
 
     def _weigh(self, item: Item, lane: Lane, result: Message | Failure, sent_at: float) -> Verdict | None:
