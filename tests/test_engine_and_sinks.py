@@ -139,8 +139,10 @@ def test_a_kept_answer_that_no_sink_takes_is_no_sign_that_its_backend_lives(tmp_
     first = Stage(tmp_path, calm, 12, manner=manner(SinkThatRefuses(*refused)))
     kept = as_the_next_run_finds(run_virtual(first.run()))
     dead_until = START + 300
-    now = lambda: asyncio.get_running_loop().time()  # noqa: E731
-    script = lambda prompt, seen: [failing(Cause.CONNECT)] if now() < dead_until else [1.0]  # noqa: E731
+
+    def script(prompt: str, seen: int) -> list[Step]:
+        return [failing(Cause.CONNECT)] if asyncio.get_running_loop().time() < dead_until else [1.0]
+
     second = Stage(tmp_path, script, 12, manner=manner(SinkThatRefuses(*refused)))
     second.store.lines = kept
     outcomes = run_virtual(second.run())
