@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from batchrun.attempts import Attempts, Ended, Hands
-from batchrun.errors import ExitCode, JobFileError
+from batchrun.errors import ExitCode, JobFileError, JobFileUnreadable
 from batchrun.failure import Cause, Failure
 from batchrun.gate.slots import Slot
 from batchrun.gate.traffic import Turn
@@ -163,6 +163,8 @@ class Engine:
         except JobFileError as exc:
             # The file was changed under us. What is in flight is paid for and may end; the next start checks it anew.
             self._stop.drain(str(exc), ExitCode.STOPPED_EARLY)
+        except JobFileUnreadable as exc:  # a disk that fails, or a share that is gone: the same, by another name
+            self._stop.drain(str(exc), exc.exit_code)
         lane.is_read = True
 
     async def _prewarm(self, lane: Lane) -> None:
