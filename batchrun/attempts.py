@@ -55,13 +55,13 @@ class Ended:
 @dataclass(frozen=True, slots=True)
 class Hands:
     """What attempts cannot do for themselves: start a task beside them, have an outcome written though their own item
-    is being cut off, count the tokens of a job that are thrown away then, and pay for an answer (its cost in US
-    dollars, None where it is not known)."""
+    is being cut off, count the tokens of a job that are thrown away then, and pay for an answer or for a part of one
+    (True: for a further part; its cost in US dollars, None where it is not known)."""
 
     start: Callable[[Coroutine[Any, Any, None]], None]
     rescue: Callable[[Outcome], None]
     waste: Callable[[Job, int], None]
-    pay: Callable[[Job, Message], float | None]
+    pay: Callable[[Job, Message, bool], float | None]
 
 
 class Attempts:
@@ -130,15 +130,17 @@ class Attempts:
         job = item.job
         stream = self._manner.stream if job.stream is None else job.stream
         limits = lane.clocks.after_idle_retries(item.idle_retries) if stream else lane.clocks.for_document()
-        message = None
+        message, paid_chunks = None, 0
         try:
             while message is None:  # a model that pauses is asked to go on
                 request, listeners = Request(item.turns.request(job.body), stream), self._listeners(job, delivery)
-                message = item.turns.take(await attempt(lane.provider, request, limits, meter, listeners))
+                part = await attempt(lane.provider, request, limits, meter, listeners)
+                paid_chunks = meter.chunks
+                # Each part is billed by itself, whatever becomes of the next one.
+                message = item.take(part, self._hands.pay(job, part, item.turns.has_begun))
         except asyncio.CancelledError:
-            self._hands.waste(job, meter.chunks)  # about a token each; the provider never told
+            self._hands.waste(job, meter.chunks - paid_chunks)  # about a token each; the provider never told
             raise
-        item.cost_usd = self._hands.pay(job, message)
         return message
 
     def _listeners(self, job: Job, delivery: Delivery | None) -> Listeners:

@@ -73,7 +73,7 @@ class Room:
     def _waste(self, job: Job, tokens: int) -> None:
         self.wasted += tokens
 
-    def _pay(self, job: Job, message: Message) -> float | None:
+    def _pay(self, job: Job, message: Message, goes_on: bool) -> float | None:
         return None
 
 
