@@ -71,6 +71,8 @@ class Attempts:
         self._manner = manner
         self._hands = hands
         self._now = asyncio.get_running_loop().time
+        # The live view counts both from a thread of its own. A set is copied in one piece, under the interpreter's lock
+        # and without a collection of garbage in between; a loop over it, or `tuple()`, is not.
         self._meters: set[Meter] = set()
         self._deliveries: set[Delivery] = set()
         self._buffer = manner.buffer
@@ -82,12 +84,12 @@ class Attempts:
     @property
     def chunks(self) -> int:
         """Pieces that have come so far of what is still coming; about a token each."""
-        return sum(meter.chunks for meter in self._meters)
+        return sum(meter.chunks for meter in self._meters.copy())
 
     @property
     def with_sinks(self) -> int:
         """Answers that are whole, and that the sinks have not taken yet."""
-        return sum(delivery.is_waiting for delivery in self._deliveries)
+        return sum(delivery.is_waiting for delivery in self._deliveries.copy())
 
     def resize(self, buffer: int) -> None:
         """From now on a pipe holds so many pieces; those in use take it at once."""
