@@ -55,13 +55,13 @@ class Ended:
 @dataclass(frozen=True, slots=True)
 class Hands:
     """What attempts cannot do for themselves: start a task beside them, have an outcome written though their own item
-    is being cut off, count the tokens of a job that are thrown away then, and pay for an answer (its cost in US
-    dollars, None where it is not known)."""
+    is being cut off, count the tokens of a job that are thrown away then, and pay for an answer or for a part of one
+    (True: for a further part; its cost in US dollars, None where it is not known)."""
 
     start: Callable[[Coroutine[Any, Any, None]], None]
     rescue: Callable[[Outcome], None]
     waste: Callable[[Job, int], None]
-    pay: Callable[[Job, Message], float | None]
+    pay: Callable[[Job, Message, bool], float | None]
 
 
 class Attempts:
@@ -71,6 +71,8 @@ class Attempts:
         self._manner = manner
         self._hands = hands
         self._now = asyncio.get_running_loop().time
+        # The live view counts both from a thread of its own. A set or a dict is copied in one piece, under the
+        # interpreter's lock and without a collection of garbage in between; a loop over it, or `tuple()`, is not.
         self._meters: dict[Meter, str] = {}
         self._deliveries: set[Delivery] = set()
         self._buffer = manner.buffer
@@ -82,7 +84,7 @@ class Attempts:
     @property
     def chunks(self) -> int:
         """Pieces that have come so far of what is still coming; about a token each."""
-        return sum(meter.chunks for meter in self._meters)
+        return sum(meter.chunks for meter in self._meters.copy())
 
     def answering(self, backend: str) -> int:
         """How many of a backend's have shown what they cost: an answer is coming, and if a sink takes it, piece by
@@ -94,7 +96,7 @@ class Attempts:
     @property
     def with_sinks(self) -> int:
         """Answers that are whole, and that the sinks have not taken yet."""
-        return sum(delivery.is_waiting for delivery in self._deliveries)
+        return sum(delivery.is_waiting for delivery in self._deliveries.copy())
 
     def resize(self, buffer: int) -> None:
         """From now on a pipe holds so many pieces; those in use take it at once."""
@@ -137,15 +139,17 @@ class Attempts:
         job = item.job
         stream = self._manner.stream if job.stream is None else job.stream
         limits = lane.clocks.after_idle_retries(item.idle_retries) if stream else lane.clocks.for_document()
-        message = None
+        message, paid_chunks = None, 0
         try:
             while message is None:  # a model that pauses is asked to go on
                 request, listeners = Request(item.turns.request(job.body), stream), self._listeners(job, delivery)
-                message = item.turns.take(await attempt(lane.provider, request, limits, meter, listeners))
+                part = await attempt(lane.provider, request, limits, meter, listeners)
+                paid_chunks = meter.chunks
+                # Each part is billed by itself, whatever becomes of the next one.
+                message = item.take(part, self._hands.pay(job, part, item.turns.has_begun))
         except asyncio.CancelledError:
-            self._hands.waste(job, meter.chunks)  # about a token each; the provider never told
+            self._hands.waste(job, meter.chunks - paid_chunks)  # about a token each; the provider never told
             raise
-        item.cost_usd = self._hands.pay(job, message)
         return message
 
     def _listeners(self, job: Job, delivery: Delivery | None) -> Listeners:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from batchrun.attempts import Attempts, Ended, Hands
-from batchrun.errors import ExitCode, JobFileError
+from batchrun.errors import ExitCode, JobFileError, JobFileUnreadable
 from batchrun.failure import Cause, Failure
 from batchrun.gate.slots import Slot
 from batchrun.gate.traffic import Turn
@@ -167,6 +167,9 @@ class Engine:
         except JobFileError as exc:
             # The file was changed under us. What is in flight is paid for and may end; the next start checks it anew.
             self._stop.drain(str(exc), ExitCode.STOPPED_EARLY)
+        except JobFileUnreadable as exc:  # a disk that fails, or a share that is gone: the same, by another name
+            self._stop.drain(str(exc), exc.exit_code)
+        lane.is_read = True
 
     async def _prewarm(self, lane: Lane) -> None:
         """Open connections before the first item needs one; one that cannot be opened is the first item's trouble."""
@@ -194,6 +197,7 @@ class Engine:
 
     async def _work(self, item: Item, lane: Lane, slot: Slot | None, account: Account) -> None:
         """One item from its first slot to its end; the slot is given back while it backs off."""
+        lane.in_hand += 1
         try:
             while slot is not None:
                 with slot:
@@ -205,6 +209,8 @@ class Engine:
                 is_refused = isinstance(ended.result, Failure) and ended.result.cause is Cause.RATE_LIMITED
                 slot = await lane.gate.admit(Turn.REFUSED if is_refused else Turn.RETRY)
         finally:
+            lane.in_hand -= 1
+            self._tally.wasted_tokens += item.turns.said_tokens  # paid already, and lost with the item
             self.accounts_cpu += account.read()
 
     def _weigh(self, item: Item, lane: Lane, result: Message | Failure, sent_at: float) -> Verdict | None:

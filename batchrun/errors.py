@@ -54,6 +54,7 @@ PRECEDENCE = (
     ExitCode.IO_ERROR,
     ExitCode.NO_CREDENTIALS,
     ExitCode.BAD_CONFIG,
+    ExitCode.NO_INPUT,
     ExitCode.STOPPED_EARLY,
     ExitCode.SOME_FAILED,
     ExitCode.OK,
@@ -126,7 +127,7 @@ class ChangedJobsError(BatchrunError):
 
 
 class JobFileUnreadable(BatchrunError):
-    """The job file is missing, a directory, or not permitted."""
+    """The job file is missing, a directory, not permitted, or on a disk that fails, which may come in mid-run."""
 
     exit_code = ExitCode.NO_INPUT
 

@@ -45,7 +45,8 @@ class Kept:
 
 class Item:
     """`began` is the event loop's time at admission, in seconds. `cost_usd` is what the answer cost, None while there
-    is none, or its price is not known. One that was paid for has that cost whatever becomes of it."""
+    is none, or its price is not known. One that was paid for has that cost whatever becomes of it, and so has what was
+    said of one before a pause."""
 
     def __init__(self, job: Job, began: float, kept: Kept | None = None) -> None:
         self.job = job
@@ -69,6 +70,15 @@ class Item:
     @property
     def idle_retries(self) -> int:
         return self.retried[Cause.SILENT]
+
+    def take(self, part: Message, cost_usd: float | None) -> Message | None:
+        """A part of the answer has come, and has cost so much: gives the whole answer once it was the last one."""
+        if self.turns.has_begun:
+            known = self.cost_usd is not None and cost_usd is not None
+            self.cost_usd = (self.cost_usd or 0.0) + (cost_usd or 0.0) if known else None
+        else:
+            self.cost_usd = cost_usd
+        return self.turns.take(part)
 
     def note(self, failure: Failure, *, is_free: bool = False) -> None:
         """An attempt has failed; `is_free`: it costs the item none of its attempts, whatever its cause."""
@@ -109,7 +119,7 @@ class Item:
             measure=measure,
             attempts=self.attempts,
             elapsed=now - self._began,
-            wasted_tokens=self.wasted_tokens + (0 if answer else self.turns.said_tokens),
+            wasted_tokens=self.wasted_tokens + self.turns.said_tokens,
             backend=self.job.backend,
             request=self.job.request,
             started=self._started,

@@ -39,6 +39,7 @@ class Keeper:
         self._now = asyncio.get_running_loop().time
         self._slumber = Slumber(around.wall_clock().timestamp(), self._now())
         self._tokens_seen = 0
+        self._counted_at = self._now()
         self.load: Load | None = None
         self.tok_s = 0.0
 
@@ -50,7 +51,7 @@ class Keeper:
         while True:
             now = self._now()
             lefts = (
-                self._tally.last_finish + self.terms.give_up - now,
+                self._patience_ends() - now,
                 self.terms.curfew.left(self._around.wall_clock(), now - self._tally.began),
             )
             wait = min([self.terms.period, *(left for left in lefts if left > 0)])
@@ -62,18 +63,25 @@ class Keeper:
 
     async def _wake_up(self, due: float) -> None:
         """After a sleep of the machine nobody knows which connections still have another end: make new ones."""
-        slept = self._slumber.look(self._around.wall_clock().timestamp(), self._now(), due)
-        if slept:
-            log.warning("the machine slept for about %.0f s: all connections are made anew", slept)
-            for lane in self._lanes.values():
-                await lane.provider.drop()
+        now, tally = self._now(), self._tally
+        slept = self._slumber.look(self._around.wall_clock().timestamp(), now, due)
+        if not slept:
+            return
+        log.warning("the machine slept for about %.0f s: all connections are made anew", slept)
+        noticed = max(0.0, now - due)  # by the steady clock; the rest of it that clock has slept through, too
+        # In its sleep nothing could finish, which is no reason to give up. A run's length is that of the wall.
+        tally.last_finish = min(now, tally.last_finish + noticed)
+        tally.began -= slept - noticed
+        for lane in self._lanes.values():
+            await lane.provider.drop()
 
     def _take_period(self, lag_ms: float) -> Load:
         load = self.load = self._around.sampler.sample()
         self._obey()
         self._rule(load, lag_ms)
         self._count_tokens()
-        if all(lane.gate.is_paused for lane in self._lanes.values()):
+        at_work = [lane for lane in self._lanes.values() if not lane.is_worked_off]
+        if at_work and all(lane.gate.is_paused for lane in at_work):
             self._tally.last_finish = self._now()  # the operator's own doing is no reason to give up
         if reason := self._reason_to_end():
             self._around.stop.drain(reason, ExitCode.STOPPED_EARLY)
@@ -111,15 +119,24 @@ class Keeper:
 
     def _reason_to_end(self) -> str | None:
         now, tally, seconds = self._now(), self._tally, self.terms.give_up
-        if now - tally.last_finish < seconds:
+        if now < self._patience_ends():
             return self.terms.curfew.time_is_up(self._around.wall_clock(), now - tally.began)
         worst = tally.retried.most_common(1)
         cause = f"; most attempts failed with {worst[0][0]} ({tally.last_failure})" if worst else ""
         quiet = f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:g} s"
         return f"nothing has finished for {quiet}{cause}"
 
+    def _patience_ends(self) -> float:
+        """When the run gives up unless something finishes. A backend that has said when it is back is not silent: it is
+        waited for, though in all no longer beyond the last finish than one wait may be."""
+        last = self._tally.last_finish
+        back_at = max((lane.back_at for lane in self._lanes.values()), default=last)
+        return max(last, min(back_at, last + self.terms.retry.longest_wait)) + self.terms.give_up
+
     def _count_tokens(self) -> None:
-        """Tokens of the period: what has ended, and the chunks of what is still coming (about a token each)."""
-        seen = self._tally.tokens + self._tally.wasted_tokens + self._attempts.chunks
-        self.tok_s = max(0, seen - self._tokens_seen) / self.terms.period
-        self._tokens_seen = seen
+        """Tokens since the last look: what has ended, and the chunks of what is still coming (about a token each)."""
+        seen, now = self._tally.tokens + self._tally.wasted_tokens + self._attempts.chunks, self._now()
+        # A look may come long before the period is over, where the run has to end sooner, and long after.
+        if now > self._counted_at:
+            self.tok_s = max(0, seen - self._tokens_seen) / (now - self._counted_at)
+        self._tokens_seen, self._counted_at = seen, now

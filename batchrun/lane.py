@@ -44,7 +44,9 @@ class GateTerms:
 
 
 class Lane:
-    """`bounds` and `clocks` are those in force: the run's own, and what the operator tuned on top."""
+    """`bounds` are those in force: the run's own, and what the operator tuned on top; so are its `clocks`. `back_at` is
+    the moment of the loop's clock for which the provider has announced itself; `in_hand` are the items that have begun
+    and not ended, and `is_read` says that no other one will begin."""
 
     def __init__(
         self,
@@ -58,6 +60,9 @@ class Lane:
         self.gate = gate
         self.traffic = Traffic() if traffic is None else traffic
         self.strikes = Strikes()
+        self.back_at = 0.0
+        self.in_hand = 0
+        self.is_read = False
         self._cut_at = -CUT_PERIOD
         provider.listen(self._told)
         self.bounds = terms.bounds
@@ -86,6 +91,11 @@ class Lane:
     @property
     def name(self) -> str:
         return self.gate.name
+
+    @property
+    def is_worked_off(self) -> bool:
+        """Whether nothing is left to be done here."""
+        return self.is_read and not self.in_hand
 
     def rule(self, load: Load, usage: Usage, company: Company) -> None:
         """Ask the law, and do what it says."""
@@ -142,6 +152,8 @@ class Lane:
         """Take in a failed attempt that began at `sent_at`: what it means for everybody. Gives how many of its cause
         there were in a row."""
         was_open = self.traffic.breaker.is_open
+        if failure.retry_after:
+            self.back_at = max(self.back_at, now + failure.retry_after)
         if wait := self.traffic.failed(failure, id, sent_at, now):
             log.warning("gate %s: the provider does not answer (%s); a probe in %.0f s", self.name, failure.cause, wait)
             self.gate.hold(wait)

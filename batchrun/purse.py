@@ -67,10 +67,11 @@ class Purse:
         """All that is known to be spent, estimates included."""
         return self.spent.least_usd + self._untold
 
-    def pay(self, job: Job, message: Message) -> float | None:
-        """Count an answer as it comes from the wire, whatever becomes of it then; gives what it cost."""
+    def pay(self, job: Job, message: Message, goes_on: bool = False) -> float | None:
+        """Count an answer, or one part of it, as it comes from the wire, whatever becomes of it then; gives what it
+        cost. `goes_on`: another part of the same answer was counted before."""
         self.spent = self.spent.with_tokens(billed_tokens(message.usage) or message.output_tokens)
-        charge = self._charge(job, message)
+        charge = self._charge(job, message, 0 if goes_on else 1)
         self._look_at_limits()
         return None if charge is None else charge.usd
 
@@ -83,17 +84,17 @@ class Purse:
             self.spent = self.spent.with_waste(self._tariffs[job.backend].output(job.model, tokens), tokens)
         self._look_at_limits()
 
-    def _charge(self, job: Job, message: Message) -> Charge | None:
+    def _charge(self, job: Job, message: Message, items: int) -> Charge | None:
         if self._tariffs is None:
             return None
         tariff = self._tariffs[job.backend]
         charge = tariff.charge(message.model, job.model, message.usage)
         if charge is not None:
-            self.spent = self.spent.with_charge(charge)
+            self.spent = self.spent.with_charge(charge, items)
             return charge
         output = tariff.output(job.model, message.output_tokens)
         self._untold += output or 0.0
-        self.spent = self.spent.with_unpriced(job.model if output is None else None)
+        self.spent = self.spent.with_unpriced(job.model if output is None else None, items)
         return None
 
     def _look_at_limits(self) -> None:

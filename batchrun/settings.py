@@ -239,7 +239,7 @@ SETTINGS: dict[str, Setting] = {
     "changed": Setting("run", read_changed, "keep", "Finished items that ask something else now: keep, ask or fail."),
     "drain_timeout": Setting("run", read_wait, "20s", "For items in flight, once stopping."),
     "deadline": Setting("run", read_clock, "none", "Ask no more from this time of day on (HH:MM, local)."),
-    "max_time": Setting("run", read_duration, "none", "Ask no more once the run has lasted so long."),
+    "max_time": Setting("run", read_duration, "none", "Ask no more once the run has lasted so long, sleep included."),
     "max_failures": Setting("run", read_failures, "none", "Ask no more once N items, or N% of them, have failed."),
     "max_cost": Setting("run", read_dollars, "none", "Ask no more once this run has spent so many US dollars."),
     "max_tokens_total": Setting("run", read_whole, "none", "Ask no more once it has used so many tokens, in and out."),

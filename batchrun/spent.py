@@ -44,20 +44,21 @@ class Spent:
         """All that can be told in dollars, the estimate included."""
         return (self.usd or 0.0) + (self.wasted_usd_estimate or 0.0)
 
-    def with_charge(self, charge: Charge) -> Spent:
+    def with_charge(self, charge: Charge, items: int = 1) -> Spent:
+        """`items` is 0 for one more part of an answer that is counted already."""
         return replace(
             self,
             usd=(self.usd or 0.0) + charge.usd,
-            items_priced=self.items_priced + 1,
+            items_priced=self.items_priced + items,
             saved_by_cache_usd=(self.saved_by_cache_usd or 0.0) + charge.saved_by_cache,
         )
 
-    def with_unpriced(self, unknown_model: str | None) -> Spent:
+    def with_unpriced(self, unknown_model: str | None, items: int = 1) -> Spent:
         """One answer more whose cost is not known, for want of the model's price, or of a usage (None)."""
         models = self.unknown_models
         if unknown_model is not None and unknown_model not in models and len(models) < MODELS_NAMED:
             models = (*models, unknown_model)
-        return replace(self, items_unpriced=self.items_unpriced + 1, unknown_models=models)
+        return replace(self, items_unpriced=self.items_unpriced + items, unknown_models=models)
 
     def with_waste(self, usd: float | None, tokens: int) -> Spent:
         """`usd` None: nobody knows what these tokens cost."""

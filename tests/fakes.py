@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,21 @@ from batchrun.stream.clocks import ClockLimits
 from batchrun.tally import Tally, View
 from batchrun.terms import Fresh, Surroundings, Terms
 
-Step = float | tuple[str, ...] | Failure | BaseException
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The model pauses, after so many tokens of this part."""
+
+    output_tokens: int
+
+
+Step = float | tuple[str, ...] | Failure | Pause | BaseException
 Script = Callable[[str, int], Sequence[Step]]  # prompt, how many times it was asked before -> what happens
 
 
 class ScriptedReply:
-    """Waits for the numbers of its script, says its texts (those of one step in one read), breaks at its failures; at
-    the end of it answers with the prompt."""
+    """Waits for the numbers of its script, says its texts (those of one step in one read), breaks at its failures, ends
+    at a pause; at the end of it answers with the prompt."""
 
     def __init__(self, prompt: str, steps: Sequence[Step]) -> None:
         self._prompt = prompt
@@ -59,14 +67,16 @@ class ScriptedReply:
                 raise AttemptFailed(step)
             if isinstance(step, BaseException):
                 raise step
+            if isinstance(step, Pause):
+                yield _end("pause_turn", step.output_tokens)
+                return
             if isinstance(step, tuple):
                 yield b"".join(_piece(text) for text in step)
                 continue
             await asyncio.sleep(step)
             yield _sse({"type": "ping"})
         yield _piece(f"answer to {self._prompt}")
-        yield _sse({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 4}})
-        yield _sse({"type": "message_stop"})
+        yield _end("end_turn", 4)
 
 
 class ScriptedProvider:
@@ -248,6 +258,12 @@ class Stage:
 
 def _piece(text: str) -> bytes:
     return _sse({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}})
+
+
+def _end(stop_reason: str, output_tokens: int) -> bytes:
+    usage = {"output_tokens": output_tokens}
+    end = _sse({"type": "message_delta", "delta": {"stop_reason": stop_reason}, "usage": usage})
+    return end + _sse({"type": "message_stop"})
 
 
 def _sse(event: dict[str, Any]) -> bytes:

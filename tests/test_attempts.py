@@ -72,7 +72,7 @@ class Room:
     def _waste(self, job: Job, tokens: int) -> None:
         self.wasted += tokens
 
-    def _pay(self, job: Job, message: Message) -> float | None:
+    def _pay(self, job: Job, message: Message, goes_on: bool) -> float | None:
         return None
 
 
@@ -144,6 +144,32 @@ async def test_a_run_that_has_heard_enough_stops_every_answer() -> None:
         assert (text_of(ended), ended.measure.tokens) == ("One.", 5)
         own = replace(JOB, stop_when={"max_chars": 7})
         assert text_of(await made.make(made.item(own))) == "One. Tw"
+
+
+class CountedWhileOthersBegin:
+    """What is under way, and each look at it lets another one begin: so it is where the live view looks from a thread
+    of its own."""
+
+    def __init__(self, others: set[Any]) -> None:
+        self._others = others
+
+    @property
+    def chunks(self) -> int:
+        self._others.add(CountedWhileOthersBegin(self._others))
+        return 1
+
+    is_waiting = chunks
+
+
+@pytest.mark.parametrize(("figure", "kept_in"), [("chunks", "_meters"), ("with_sinks", "_deliveries")])
+@in_virtual_time
+async def test_what_is_under_way_can_be_counted_while_it_changes(figure: str, kept_in: str) -> None:
+    """A set that grows in mid-count would end the live view for the rest of the night."""
+    async with room() as made:
+        under_way = getattr(made.attempts, kept_in)
+        under_way.add(CountedWhileOthersBegin(under_way))
+        assert getattr(made.attempts, figure) == 1
+        assert len(under_way) == 2
 
 
 # -- with sinks --------------------------------------------------------------------------------------------------------

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from batchrun.errors import ExitCode, JournalError
+from batchrun.errors import ExitCode, JobFileUnreadable, JournalError, weightiest
 from batchrun.failure import Cause
 from batchrun.gate.law import GateBounds
+from batchrun.jobs.job import Job
+from batchrun.jobs.reader import JobFile
 from batchrun.journal.control import Control, Tuning
 from batchrun.lane import GateTerms
 from batchrun.outcome import Status
@@ -208,6 +212,25 @@ def test_a_run_in_which_nothing_finishes_gives_up_with_the_cause(tmp_path: Path)
     assert stage.stop.reason is not None
     assert "nothing has finished for 10 min" in stage.stop.reason
     assert "rate_limited" in stage.stop.reason
+
+
+class JobsOnADiskThatFails(JobFile):
+    """Gives some of its jobs, and then no more."""
+
+    def jobs(self, backend: str) -> Iterator[Job]:
+        yield from islice(super().jobs(backend), 10)
+        raise JobFileUnreadable("jobs.jsonl: cannot be read at line 11 (Input/output error); check the disk")
+
+
+def test_a_job_file_that_cannot_be_read_any_more_drains_the_run(tmp_path: Path) -> None:
+    """Exit 66: what is in flight is paid for and ends; what was not read stays pending."""
+    stage = Stage(tmp_path, lambda prompt, seen: [5.0], 40)
+    stage.jobs = JobsOnADiskThatFails(**{field.name: getattr(stage.jobs, field.name) for field in fields(stage.jobs)})
+    outcomes = run_virtual(stage.run())
+    assert [outcome.status for outcome in outcomes.values()] == [Status.DONE] * 10
+    assert weightiest(stage.stop.codes | {ExitCode.STOPPED_EARLY}) is ExitCode.NO_INPUT
+    assert stage.stop.reason is not None
+    assert stage.stop.reason.startswith("jobs.jsonl: cannot be read")
 
 
 def test_a_journal_that_fails_ends_the_run_and_counts_nothing(tmp_path: Path) -> None:

@@ -140,10 +140,10 @@ def test_a_kept_answer_that_no_sink_takes_is_no_sign_that_its_backend_lives(tmp_
     kept = as_the_next_run_finds(run_virtual(first.run()))
     dead_until = START + 300
 
-    def dead_at_first(prompt: str, seen: int) -> list[Step]:
+    def script(prompt: str, seen: int) -> list[Step]:
         return [failing(Cause.CONNECT)] if asyncio.get_running_loop().time() < dead_until else [1.0]
 
-    second = Stage(tmp_path, dead_at_first, 12, manner=manner(SinkThatRefuses(*refused)))
+    second = Stage(tmp_path, script, 12, manner=manner(SinkThatRefuses(*refused)))
     second.store.lines = kept
     outcomes = run_virtual(second.run())
     assert {id for id, outcome in outcomes.items() if outcome.is_kept} == set(refused)

@@ -7,13 +7,17 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 
 from batchrun.curfew import Curfew, MaxFailures
 from batchrun.errors import ExitCode
 from batchrun.failure import Cause, Failure
 from batchrun.gate.law import GateBounds, LimitedBy
-from batchrun.outcome import Status
+from batchrun.jobs.job import BackendSpeech, RequestFlags
+from batchrun.jobs.reader import check_jobs
+from batchrun.journal.control import Control, Tuning
+from batchrun.outcome import Outcome, Status
 from batchrun.retry import RetryPolicy
 from tests.fakes import Stage, Step, failing
 from tests.virtual_time import START, run_virtual
@@ -136,3 +140,65 @@ def test_a_wait_that_would_pass_the_deadline_is_not_begun(tmp_path: Path) -> Non
     assert run_virtual(stage.run()) == {}
     assert stage.stop.codes == {ExitCode.STOPPED_EARLY}
     assert max(stage.provider.asked_at) < START + 1
+
+
+# -- giving up ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_backend_that_said_when_it_is_back_is_waited_for(tmp_path: Path) -> None:
+    """Two holds together may be longer than the patience; what was announced is no silence."""
+
+    def script(prompt: str, seen: int) -> list[Step]:
+        is_back = asyncio.get_running_loop().time() >= START + 36
+        return [1.0] if is_back else [failing(Cause.RATE_LIMITED, 429, 18.0)]
+
+    stage = Stage(tmp_path, script, 30, give_up=25.0, retry=RetryPolicy(longest_wait=25.0))
+    outcomes = run_virtual(stage.run())
+    assert {outcome.status for outcome in outcomes.values()} == {Status.DONE}
+    assert stage.stop.reason is None
+
+
+def test_a_backend_that_only_ever_announces_itself_is_not_waited_for_all_night(tmp_path: Path) -> None:
+    """No longer than one wait may be, and then the patience."""
+    script = lambda prompt, seen: [failing(Cause.RATE_LIMITED, 429, 18.0)]  # noqa: E731
+    stage = Stage(tmp_path, script, 3, give_up=25.0, retry=RetryPolicy(longest_wait=25.0))
+
+    async def run() -> float:
+        assert await stage.run() == {}
+        return asyncio.get_running_loop().time() - START
+
+    assert run_virtual(run()) == pytest.approx(50.0, abs=0.1)
+    assert stage.stop.codes == {ExitCode.STOPPED_EARLY}
+
+
+def test_a_paused_backend_is_waited_for_though_the_others_are_worked_off(tmp_path: Path) -> None:
+    """Whoever has nothing left to do is no sign that anything goes on."""
+    path = tmp_path / "two.jsonl"
+    names = ["claude"] * 3 + ["local"] * 40
+    lines = [{"id": f"i{n}", "prompt": f"p{n}", "backend": name} for n, name in enumerate(names)]
+    path.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+    stage = Stage(tmp_path, calm, give_up=60.0)
+    backends = {name: BackendSpeech(name) for name in ("claude", "local")}
+    stage.jobs = check_jobs(path, RequestFlags(), backends, lambda id, request: True)
+
+    async def run() -> dict[str, Outcome]:
+        stage.control = Control({"local": Tuning(paused=True)})
+        asyncio.get_running_loop().call_later(600, setattr, stage, "control", Control({}))
+        return await stage.run()
+
+    assert len(run_virtual(run())) == 43
+    assert stage.stop.reason is None
+
+
+def test_a_last_look_that_comes_early_tells_the_true_pace(tmp_path: Path) -> None:
+    """Two seconds of a period of sixty are two seconds."""
+    stage = Stage(tmp_path, lambda prompt, seen: [("a",) * 20, 30.0], 1, period=60.0, curfew=Curfew(max_time=2.0))
+
+    async def run() -> float:
+        engine = stage.build()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(engine.run())
+            await asyncio.sleep(2.5)
+        return stage.views[0].tok_s
+
+    assert run_virtual(run()) == pytest.approx(10.0)

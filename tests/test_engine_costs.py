@@ -11,7 +11,7 @@ from batchrun.errors import ExitCode
 from batchrun.failure import Cause, Failure
 from batchrun.gate.law import GateBounds
 from batchrun.purse import Limit, Limits, Purse
-from tests.fakes import Script, Stage, Step, TariffOfADollar
+from tests.fakes import Pause, Script, Stage, Step, TariffOfADollar
 from tests.virtual_time import run_virtual
 
 # Each answer of the scripted provider has four tokens.
@@ -110,3 +110,66 @@ def test_an_item_that_would_be_asked_again_stays_pending_at_the_limit(tmp_path: 
     stage.purse.waste(next(stage.jobs.jobs("claude")), 1)
     assert run_virtual(stage.run()) == {}
     assert stage.stop.reason == "max_cost"
+
+
+# -- an answer in parts ------------------------------------------------------------------------------------------------
+
+
+def pausing(*then: Step) -> Script:
+    """The model pauses after 500 tokens, and what comes then comes."""
+    return lambda prompt, seen: [("Well, ",), Pause(500)] if not seen else list(then)
+
+
+def spent_on(stage: Stage) -> tuple[float | None, int, int, int]:
+    """US dollars, items with a price, tokens, and those tokens that came to nothing."""
+    assert stage.engine is not None
+    spent = stage.purse.spent
+    return spent.usd, spent.items_priced, spent.tokens, stage.engine.view().wasted_tokens
+
+
+def test_an_answer_in_parts_costs_what_its_parts_cost(tmp_path: Path) -> None:
+    """It is one item all the same."""
+    stage = stage_with(tmp_path, pausing(1.0), 1)
+    [outcome] = run_virtual(stage.run()).values()
+    assert (outcome.cost_usd, outcome.wasted_tokens) == (504.0, 0)
+    assert spent_on(stage) == (504.0, 1, 504, 0)
+
+
+def test_what_a_model_said_before_it_paused_is_paid_though_the_item_fails(tmp_path: Path) -> None:
+    """F23: it was billed when it came; no later failure makes it free. Its tokens came to nothing."""
+    stage = stage_with(tmp_path, pausing(Failure(Cause.BAD_REQUEST, "no", status=400)), 1)
+    [outcome] = run_virtual(stage.run()).values()
+    assert (outcome.cost_usd, outcome.wasted_tokens) == (500.0, 500)
+    assert spent_on(stage) == (500.0, 1, 500, 500)
+
+
+def test_a_pause_may_reach_a_limit(tmp_path: Path) -> None:
+    """Else a model that pauses would be asked without end."""
+    stage = stage_with(tmp_path, pausing(1.0), 9, Limits(usd=400.0), slots=1)
+    assert set(run_virtual(stage.run())) == {"i0"}
+    assert stage.stop.reason == "max_cost"
+
+
+def test_what_was_said_by_an_item_that_stays_pending_is_paid(tmp_path: Path) -> None:
+    """A drain in its back-off: the next run asks all of it again."""
+    stage = stage_with(tmp_path, pausing(Failure(Cause.SERVER_ERROR, "busy", status=500, retry_after=60.0)), 1)
+
+    async def run() -> None:
+        asyncio.get_running_loop().call_later(5, stage.stop.drain, "SIGTERM", ExitCode.STOPPED_EARLY)
+        assert await stage.run() == {}
+
+    run_virtual(run())
+    assert spent_on(stage) == (500.0, 1, 500, 500)
+
+
+def test_an_item_that_is_cut_off_in_its_second_part_wastes_both_and_pays_the_first_once(tmp_path: Path) -> None:
+    """What the provider has not told yet is estimated by its pieces, those of the second part alone."""
+    stage = stage_with(tmp_path, pausing(("a", "b", "c"), 50.0), 1)
+
+    async def run() -> None:
+        asyncio.get_running_loop().call_later(5, stage.stop.halt, ExitCode.TERMINATED)
+        assert await stage.run() == {}
+
+    run_virtual(run())
+    assert spent_on(stage) == (500.0, 1, 503, 503)
+    assert stage.purse.spent.wasted_usd_estimate == 3.0

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from batchrun.curfew import Curfew
+from batchrun.outcome import Status
 from batchrun.slumber import Slumber
 from tests.fakes import Stage
-from tests.virtual_time import run_virtual
+from tests.virtual_time import START, run_virtual, skip
 
 
 @pytest.mark.parametrize(
@@ -54,3 +56,35 @@ def test_a_run_makes_its_connections_anew_after_a_sleep(tmp_path: Path) -> None:
     run_virtual(run())
     assert stage.provider.dropped == 1
     assert len(stage.store.outcomes) == 60
+
+
+def test_a_sleep_is_no_reason_to_give_up(tmp_path: Path) -> None:
+    """A process that was stopped for an hour could finish nothing meanwhile; it goes on where it was."""
+    stage = Stage(tmp_path, lambda prompt, seen: [20.0], 30, give_up=600.0)
+
+    async def run() -> None:
+        engine = stage.build()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(engine.run())
+            await asyncio.sleep(5)
+            skip(3600.0)
+
+    run_virtual(run())
+    assert [outcome.status for outcome in stage.store.outcomes] == [Status.DONE] * 30
+    assert stage.stop.reason is None
+
+
+def test_the_length_of_a_run_is_that_of_the_wall(tmp_path: Path) -> None:
+    """`--max-time` is there for those who need the machine in the morning, and the morning comes in its sleep, too."""
+    stage = Stage(tmp_path, lambda prompt, seen: [1.0], 4000, curfew=Curfew(max_time=1800.0))
+
+    async def run() -> None:
+        engine = stage.build()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(engine.run())
+            await asyncio.sleep(5)
+            stage.slept = timedelta(hours=1)  # while the steady clock stands
+
+    run_virtual(run())
+    assert stage.stop.reason == "the run has lasted 30 min (--max-time)"
+    assert max(stage.provider.asked_at) < START + 10

@@ -32,6 +32,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._clock.now
 
+    def skip(self, seconds: float) -> None:
+        self._clock.now += seconds
+
 
 def run_virtual(coroutine: Coroutine[Any, Any, Result]) -> Result:
     """Like `asyncio.run`, in virtual time.
@@ -53,6 +56,13 @@ def in_virtual_time(
         return run_virtual(test(*args, **kwargs))
 
     return run
+
+
+def skip(seconds: float) -> None:
+    """Let the clock jump while nobody looks, as it does where the process is stopped."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
+    loop.skip(seconds)
 
 
 async def settle() -> None:

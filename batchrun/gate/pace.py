@@ -104,7 +104,8 @@ class Pace:
         self._refusals.append(now)
         # What one more refusal would cost: the longer the hold, the more rarely the limit is tried.
         self._patience = max(PATIENCE, REQUESTS / self.rate) + 10 * hold
-        self._credit = 0.0
+        # A hold that is long enough for one lets one go at its end: the provider has said that it may.
+        self._credit = min(1.0, hold * self.rate)
         self._owed = hold * self.rate if self._catch_up > 1 else 0.0
         self._moved_at = now + hold
         return True

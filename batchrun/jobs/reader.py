@@ -100,12 +100,12 @@ class JobFile:
 
         Raises:
             JobFileError: a line changed since it was checked.
+            JobFileUnreadable: the file is gone, or its disk fails.
         """
         lines = self.pending[backend]
         with open_jobs(self.path) as file:
             for offset, number, checksum in zip(lines.offsets, lines.numbers, lines.checksums, strict=True):
-                file.seek(offset)
-                line = file.readline()
+                line = _line_at(file, offset, self.path, number)
                 if zlib.crc32(line) != checksum:
                     raise _changed_meanwhile(self.path, self.reading, number)
                 yield parse_line(line, number, self.flags, self.backends, self.reading.check_stop_when)
@@ -257,8 +257,7 @@ class _Checker:
             self._note(job_of(checked, number), bare, offset)
 
     def _note_again(self, file: BinaryIO, offset: int, number: int, request: str) -> None:
-        file.seek(offset)
-        line = file.readline()
+        line = _line_at(file, offset, self._path, number)
         try:
             job = parse_line(line, number, self._flags, self._backends, self._reading.check_stop_when)
         except BadJobLine:
@@ -327,6 +326,14 @@ class _Checker:
         self._models[job.model] = self._models.get(job.model, 0) + 1
         self._volumes.setdefault((job.backend, job.model), Volume()).add(job)
         self._prefills.add(job)
+
+
+def _line_at(file: BinaryIO, offset: int, path: Path, number: int) -> bytes:
+    try:
+        file.seek(offset)
+        return file.readline()
+    except OSError as exc:
+        raise JobFileUnreadable(f"{path}: cannot be read at line {number} ({exc.strerror}); check the disk") from exc
 
 
 def _changed_meanwhile(path: Path, reading: Reading, number: int) -> JobFileError:

@@ -29,6 +29,11 @@ class Turns:
         return f"<Turns {self._pauses} pauses>"
 
     @property
+    def has_begun(self) -> bool:
+        """Whether something has been said that is to go on."""
+        return self._said is not None
+
+    @property
     def said_tokens(self) -> int:
         """Output tokens of what has been said so far, and would be lost with the item."""
         return 0 if self._said is None else self._said.output_tokens
@@ -46,6 +51,7 @@ class Turns:
             self._pauses += 1
             self._said = message
             return None
+        self._said = None
         return message
 
 

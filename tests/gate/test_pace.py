@@ -77,6 +77,17 @@ def test_one_wave_of_refusals_is_one_event() -> None:
     assert pace.rate == rate
 
 
+def test_the_end_of_a_long_hold_lets_one_go_at_once() -> None:
+    """The provider has said when it is back; to wait for a whole turn of the pace on top would be our own doing."""
+    pace = Pace()
+    for moment in range(100):
+        pace.sent(moment / 10)
+    pace.refused(9.9, now=10.0, hold=18.0)
+    assert pace.wait(28.0) == 0
+    pace.sent(28.0)
+    assert pace.wait(28.0) > 0
+
+
 def test_a_higher_limit_is_found_in_time() -> None:
     """The longer nothing is refused the bolder the pace grows: tenfold within some minutes."""
     pace = Pace()

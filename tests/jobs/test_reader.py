@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import tracemalloc
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -159,6 +160,17 @@ def test_a_pipe_cannot_be_read_twice(path: Path) -> None:
     os.mkfifo(path)
     with pytest.raises(JobFileUnreadable, match=r"no regular file; write the jobs to a file first"):
         check_jobs(path, FLAGS, BACKENDS, everything)
+
+
+NO_DISK = Path("/proc/self/mem")  # opens, and fails to be read at its beginning
+
+
+@pytest.mark.skipif(not NO_DISK.exists(), reason="needs a file whose reading fails")
+def test_a_disk_that_fails_while_lines_are_read_again_is_told(path: Path) -> None:
+    """Exit 66 with the line, in mid-run as at the start, and not the system's naked error."""
+    jobs = replace(checked(path, lines("a", "b")), path=NO_DISK)
+    with pytest.raises(JobFileUnreadable, match=r"cannot be read at line 1 \(Input/output error\); check the disk"):
+        next(iter(jobs.jobs("claude")))
 
 
 # -- forms of a file ---------------------------------------------------------------------------------------------------
