@@ -17,6 +17,7 @@ from batchrun.gate.load import Load
 from batchrun.gate.slots import Gate
 from batchrun.gate.traffic import Traffic
 from batchrun.journal.control import Tuning
+from batchrun.plural import counted
 from batchrun.providers.provider import Provider
 from batchrun.providers.quota import Quota, Unit
 from batchrun.retry import Strikes
@@ -181,7 +182,8 @@ class Lane:
         if self.gate.is_held:
             return LimitedBy.RATE_LIMIT, f"the provider asks to wait {self.gate.held_seconds:.0f} s"
         if self.gate.is_paced and self.traffic.pace.rate is not None:
-            return LimitedBy.RATE_LIMIT, f"paced at {self.traffic.pace.rate * 60:.0f} requests a minute, as learned"
+            pace = counted(self.traffic.pace.rate * 60, "request")
+            return LimitedBy.RATE_LIMIT, f"paced at {pace} a minute, as learned"
         if self.gate.is_paced:
             return LimitedBy.RATE_LIMIT, "paced by what the provider says is left of its limits"
         return self._decision.limited_by, self._decision.reason

@@ -60,14 +60,16 @@ def _kinds(text: str | None) -> frozenset[str]:
 
 def _remarks(items: Items) -> Iterator[str]:
     """What the lines themselves do not say."""
-    from batchrun.report.plain import counted
+    from batchrun.plural import agreed, counted
 
     if pending := items.counts["pending"] - items.damaged:
         yield f"{counted(pending, 'item')} not answered yet"
     if items.damaged:
-        yield f"{counted(items.damaged, 'answer')} cannot be read and count as pending; run the jobs again to mend it"
+        told = counted(items.damaged, "answer cannot be read and counts", "answers cannot be read and count")
+        yield f"{told} as pending; run the jobs again to mend it"
     if items.left_out:
-        told = counted(items.left_out, "answer")
-        yield f"{told} left out, whose ids the job file does not have; --order finished has them"
+        told = counted(items.left_out, "answer left out, whose id", "answers left out, whose ids")
+        them = agreed(items.left_out, "it", "them")
+        yield f"{told} the job file does not have; --order finished has {them}"
     if items.jobs_trouble:
         yield f"what is pending is not known: {items.jobs_trouble}"

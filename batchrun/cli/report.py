@@ -20,6 +20,7 @@ def report(
     from datetime import UTC, datetime, timedelta
 
     from batchrun.cli.terminal import draw, marks, print_json, remark, width
+    from batchrun.plural import counted
     from batchrun.report.facts import report_facts
     from batchrun.report.lines import Lines
     from batchrun.report.periods import read_periods
@@ -33,9 +34,8 @@ def report(
     lines = Lines(source.state)
     summary = summarise(night, lines.in_stretches(), read_periods(source.state.telemetry, night.since))
     if lines.damaged:
-        remark(
-            f"{source.state.checkpoint}: {lines.damaged:,} damaged bytes were passed over; the next run mends the file"
-        )
+        passed = counted(lines.damaged, "damaged byte was", "damaged bytes were")
+        remark(f"{source.state.checkpoint}: {passed} passed over; the next run mends the file")
     if json:
         print_json(report_facts(summary))
     else:

@@ -29,6 +29,7 @@ def tune(
     """Change a run that is at work; it takes it within a period and tells it in its telemetry."""
     from batchrun.cli.terminal import remark
     from batchrun.config import state_of
+    from batchrun.plural import counted
     from batchrun.report.source import find_source
     from batchrun.tuning import read_asked, tune_run
 
@@ -39,4 +40,4 @@ def tune(
     for name, tuning in told.gates.items():
         remark(f"asked of {'every gate' if name == '*' else name}: {tuning.in_words()}")
     if told.buffer is not None:
-        remark(f"asked of every pipe: {told.buffer} pieces")
+        remark(f"asked of every pipe: {counted(told.buffer, 'piece')}")

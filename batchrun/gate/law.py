@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from batchrun.plural import agreed, counted
+
 EWMA_ALPHA = 0.3  # the articles'
 MIN_SAMPLES = 3  # psutil's first reading is 0; nothing grows before three real ones
 GROW_BELOW = 0.8  # of the target; between it and the target the limit rests
@@ -77,7 +79,11 @@ def steady(limit: int, seen: Observation, bounds: GateBounds) -> Decision:
     if seen.is_held:
         return Decision(limit, LimitedBy.RATE_LIMIT, "the provider asked to wait")
     if seen.in_flight_peak < limit:
-        return Decision(limit, LimitedBy.JOBS, f"only {seen.in_flight_peak} of {limit} slots were used")
+        return Decision(
+            limit,
+            LimitedBy.JOBS,
+            f"only {seen.in_flight_peak} of {counted(limit, 'slot')} {agreed(seen.in_flight_peak, 'was', 'were')} used",
+        )
     if seen.cpu >= bounds.target_cpu * GROW_BELOW:
         return Decision(limit, LimitedBy.CPU, f"CPU {seen.cpu:.0f} % is near the target")
     if limit >= bounds.max_slots:
