@@ -97,7 +97,7 @@ class Lane:
         self.gate.pause(paused=bool(tuning.paused))
         # At once, and not by the law's steps: the operator has a reason.
         self.gate.resize(min(max(self.gate.limit, bounds.min_slots), bounds.max_slots))
-        log.info("gate %s: tuned to %s", self.name, tuning)
+        log.info("gate %s: tuned to %s", self.name, tuning.in_words())
         return True
 
     def answered(self, message: Message) -> None:
@@ -165,6 +165,8 @@ class Lane:
             "slots": self.gate.limit,
             "in_flight": self.gate.in_flight,
             "waiting": self.gate.waiting,
+            "min_slots": self.bounds.min_slots,
+            "max_slots": self.bounds.max_slots,
             "limited_by": str(limited_by),
             "reason": reason,
         }
