@@ -32,6 +32,7 @@ NO_CREDENTIALS = (
 )
 NOT_CLAUDES = "no key: Claude's own does not go there unless key_env names it"
 NO_KEY = "none"  # never sent
+EMBEDDED_KEY = "sk-embedded-0"  # no word: wherever a key stands in a message it is made illegible
 RAW = {
     "X-Stainless-Raw-Response": "stream",  # the SDK's own mark for "leave the body on the wire"
     "Accept-Encoding": "identity",  # a compressed stream arrives in one lump
@@ -189,7 +190,7 @@ def _explicit_key(backend: BackendConfig) -> str | None:
         CredentialsError: the named variable is not set. The SDK would then send the key of another backend.
     """
     if backend.simulated:
-        return "simulated"
+        return EMBEDDED_KEY
     key = given_key(backend)
     if key is None and backend.key_env is not None:
         raise CredentialsError(
