@@ -37,6 +37,7 @@ from batchrun.providers.open import open_provider
 from batchrun.providers.provider import Provider
 from batchrun.purse import Limit, Limits, Purse, Tariff
 from batchrun.report.money import outlook_words
+from batchrun.report.opening_text import asked_words, until_words
 from batchrun.report.plain import dollars
 from batchrun.simulator.process import start_simulator
 from batchrun.sinks.sink import Sink
@@ -79,13 +80,14 @@ def send(config: RunConfig, jobs: JobFile, journal: Journal, told: Told) -> Endi
         stack.enter_context(_logging(config.log))
         providers = _providers(config, jobs, stack)
         tariffs, outlook = _prices(config, jobs, providers)
-        told.teller.begin(_about(config, jobs, told, providers, outlook))
+        curfew = _curfew(config)
+        told.teller.begin(_about(config, jobs, told, providers, outlook, curfew))
         forget_control(state)
         record_start(state, told.start)
         warning = remember(state)
         if warning:
             told.teller.say(warning)
-        sending = _Sending(config, jobs, journal, Asked(providers, tariffs), told)
+        sending = _Sending(config, jobs, journal, Asked(providers, tariffs), told, curfew)
         try:
             done = asyncio.run(sending.work())
         except BatchrunError as exc:
@@ -107,8 +109,10 @@ class _Sending:
         journal: Journal,
         asked: Asked,
         told: Told,
+        curfew: Curfew,
     ) -> None:
         self._config = config
+        self._curfew = curfew  # what the run has said at its start
         self._jobs = jobs
         self._journal = journal
         self._providers = asked.providers
@@ -202,7 +206,7 @@ class _Sending:
                 config.buffer,
             ),
             prewarm=config.prewarm,
-            curfew=_curfew(config),
+            curfew=self._curfew,
         )
 
     def _lanes(self) -> dict[str, Lane]:
@@ -290,14 +294,21 @@ def _prices(
 
 
 def _about(
-    config: RunConfig, jobs: JobFile, told: Told, providers: Mapping[str, Provider], outlook: Outlook | None
+    config: RunConfig,
+    jobs: JobFile,
+    told: Told,
+    providers: Mapping[str, Provider],
+    outlook: Outlook | None,
+    curfew: Curfew,
 ) -> str:
     real = ", ".join(f"{provider.base_url} ({provider.credential})" for provider in providers.values())
     asked = "the embedded provider" if config.simulate else real
-    pending = f"{jobs.pending_count:,} of {jobs.total:,} items pending"
+    pending = asked_words(jobs.pending_count, told.before.pending, jobs.total)
+    deadline = curfew.deadline
+    until = "" if deadline is None else f"; {until_words(deadline, datetime.now(deadline.tzinfo))}"
     cost = "" if outlook is None else f"; {outlook_words(outlook)}"
     goes = f"answers go to {told.before.state.results}{_takers(told.sink)}"
-    return f"{pending}; model {told.start.model}{cost}; asking {asked}; {goes}"
+    return f"{pending}; model {told.start.model}{cost}; asking {asked}{until}; {goes}"
 
 
 def _takers(sink: Sink | None) -> str:
