@@ -13,7 +13,9 @@ def report(
         Path | None, typer.Argument(metavar="JOBS", help="The job file. (default: the newest run on this machine)")
     ] = None,
     state: Annotated[Path | None, typer.Option(help="Where the state lies, if the run was told so.")] = None,
-    since: Annotated[str, typer.Option(metavar="DURATION", help="Runs that ended in so long a time.")] = "24h",
+    since: Annotated[
+        str, typer.Option(metavar="DURATION", help="Runs that ended in so long a time; the newest, if none did.")
+    ] = "24h",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Tell the night: what was answered, what failed and why, how fast it went, what to do next."""
