@@ -21,7 +21,7 @@ from batchrun.config import RunConfig
 from batchrun.curfew import Curfew, next_occurrence
 from batchrun.ending import Ending, exit_code
 from batchrun.engine import Engine
-from batchrun.errors import BatchrunError, ConfigError, ExitCode, JournalError
+from batchrun.errors import BatchrunError, ConfigError, ExitCode, JournalError, NoCredentialsError
 from batchrun.gate.load import Load, LoadSampler, raise_open_files
 from batchrun.item import timestamp
 from batchrun.jobs.reader import JobFile
@@ -271,7 +271,10 @@ def _providers(config: RunConfig, jobs: JobFile, stack: ExitStack) -> dict[str, 
         if simulator is not None:
             base_url = simulator.base_url + ("/v1" if asked.kind == "openai" else "")
             asked = replace(asked, base_url=base_url, key_file=None, simulated=True)
-        providers[name] = open_provider(asked, backend.bounds.max_slots)
+        try:
+            providers[name] = open_provider(asked, backend.bounds.max_slots)
+        except NoCredentialsError as exc:
+            raise NoCredentialsError(f"{exc}; to try batchrun without a key add --simulate") from exc
     return providers
 
 

@@ -16,7 +16,7 @@ def report(
     since: Annotated[
         str, typer.Option(metavar="DURATION", help="Runs that ended in so long a time; the newest, if none did.")
     ] = "24h",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object.")] = False,
 ) -> None:
     """Tell the night: what was answered, what failed and why, how fast it went, what to do next."""
     from datetime import UTC, datetime, timedelta

@@ -18,7 +18,7 @@ import anthropic
 import httpx2
 import orjson
 
-from batchrun.errors import CredentialsError
+from batchrun.errors import CredentialsError, NoCredentialsError
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.providers.credential import given_key, require_safe, sendable, unanswered_without_key
 from batchrun.providers.failures import cause_of_status, kept_message, retry_after
@@ -28,7 +28,7 @@ from batchrun.providers.transport import CONNECTION_WATCH, PacedTransport, clien
 
 NO_CREDENTIALS = (
     "no credentials for {base_url}; set ANTHROPIC_API_KEY, or for cron put the key into a file with mode 0600 and give "
-    "--key-file FILE; to try batchrun without a key add --simulate"
+    "--key-file FILE"
 )
 NOT_CLAUDES = "no key: Claude's own does not go there unless key_env names it"
 NO_KEY = "none"  # never sent
@@ -113,7 +113,7 @@ class AnthropicProvider:
             return "profile or workload identity"
         if not backend.claudes_key:
             return NOT_CLAUDES if backend.is_claude else "no key"
-        raise CredentialsError(NO_CREDENTIALS.format(base_url=self.base_url))
+        raise NoCredentialsError(NO_CREDENTIALS.format(base_url=self.base_url))
 
     async def _send(self, request: Request, connect_timeout: float, watch: ConnectionWatch) -> httpx2.Response:
         token = CONNECTION_WATCH.set(watch)
