@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
+from batchrun.plural import agreed, counted
+
 SURE = 20  # finished items before a share of them says anything: the first one alone would be 100 %
 
 
@@ -52,7 +54,8 @@ class Curfew:
         """Why what has failed is enough; None while it is not."""
         if self.max_failures is None or not self.max_failures.is_reached(failed, finished):
             return None
-        return f"{failed:,} of {finished:,} items have failed (--max-failures {self.max_failures})"
+        have = agreed(failed, "has", "have")
+        return f"{failed:,} of {counted(finished, 'item')} {have} failed (--max-failures {self.max_failures})"
 
 
 def next_occurrence(clock: time, now: datetime) -> datetime:

@@ -90,6 +90,10 @@ class CredentialsError(BatchrunError):
     exit_code = ExitCode.NO_CREDENTIALS
 
 
+class NoCredentialsError(CredentialsError):
+    """None was found, wherever one is looked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing wrong with a job file: `file:line: what: what to do`. `line` counts from 1."""

@@ -20,6 +20,7 @@ from batchrun.gate.slots import Gate
 from batchrun.gate.traffic import Traffic
 from batchrun.gate.usage import Company, Usage, observe
 from batchrun.journal.control import Tuning
+from batchrun.plural import counted
 from batchrun.providers.provider import Provider
 from batchrun.providers.quota import Quota, Unit
 from batchrun.retry import Strikes
@@ -114,7 +115,7 @@ class Lane:
             return False
         self._tuning = tuning
         self._hold_to_terms()
-        log.info("gate %s: tuned to %s", self.name, tuning)
+        log.info("gate %s: tuned to %s", self.name, tuning.in_words())
         return True
 
     def take(self, terms: GateTerms) -> None:
@@ -207,6 +208,8 @@ class Lane:
             "slots": self.gate.limit,
             "in_flight": self.gate.in_flight,
             "waiting": self.gate.waiting,
+            "min_slots": self.bounds.min_slots,
+            "max_slots": self.bounds.max_slots,
             "limited_by": str(limited_by),
             "reason": reason,
         }
@@ -224,7 +227,8 @@ class Lane:
         if self.gate.is_held:
             return LimitedBy.RATE_LIMIT, f"the provider asks to wait {self.gate.held_seconds:.0f} s"
         if self.gate.is_paced and self.traffic.pace.rate is not None:
-            return LimitedBy.RATE_LIMIT, f"paced at {self.traffic.pace.rate * 60:.0f} requests a minute, as learned"
+            pace = counted(self.traffic.pace.rate * 60, "request")
+            return LimitedBy.RATE_LIMIT, f"paced at {pace} a minute, as learned"
         if self.gate.is_paced:
             return LimitedBy.RATE_LIMIT, "paced by what the provider says is left of its limits"
         return self._decision.limited_by, self._decision.reason

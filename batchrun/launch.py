@@ -39,6 +39,7 @@ from batchrun.journal.state import StateDir
 from batchrun.journal.writer import Journal
 from batchrun.masking import masked
 from batchrun.outcome import Status
+from batchrun.plural import agreed, counted
 from batchrun.reload import Reload, signal_to
 from batchrun.report.invocation import discreet
 from batchrun.sinks.chain import build_sink
@@ -63,9 +64,11 @@ def launch(config: RunConfig, teller: Teller, reread: Callable[[], RunConfig] | 
     with ExitStack() as stack:
         stack.enter_context(signals_to(stop))
         stack.enter_context(signal_to(reload))
-        journal, jobs, sorter, notices = _open(config, state, run, stack)
-        for notice in notices:
+        journal, jobs, sorter, notes = _open(config, state, run, stack)
+        for notice in journal.notices:
             teller.say(notice)
+        for note in notes:
+            teller.note(note)
         header = read_header(state)
         is_simulated = config.simulate if header is None else header.simulated
         if jobs.pending_count and is_simulated != config.simulate:
@@ -96,14 +99,14 @@ def _open(config: RunConfig, state: StateDir, run: str, stack: ExitStack) -> tup
     journal = _journal(config, state, run, "") if state.is_begun() else None
     if journal is not None:
         stack.callback(journal.close)
-    jobs, sorter, notices = _check(config, state, FinishedIndex() if journal is None else journal.finished)
+    jobs, sorter, notes = _check(config, state, FinishedIndex() if journal is None else journal.finished)
     if journal is None:
         journal = _journal(config, state, run, jobs.sha256)
         stack.callback(journal.close)
         if len(journal.finished):
             # Another run came and went between our look and our lock.
-            jobs, sorter, notices = _check(config, state, journal.finished)
-    return journal, jobs, sorter, [*journal.notices, *notices]
+            jobs, sorter, notes = _check(config, state, journal.finished)
+    return journal, jobs, sorter, notes
 
 
 def _journal(config: RunConfig, state: StateDir, run: str, sha256: str) -> Journal:
@@ -136,8 +139,8 @@ def _asked_again(sorter: Sorter, config: RunConfig) -> list[str]:
         return []
     flags = [f"--retry {','.join(sorted(config.again))}"] if config.again else []
     flags += [f"--changed {config.changed}"] if config.changed is Changed.ASK else []
-    items = "item is" if sorter.asked_again == 1 else "items are"
-    return [f"{sorter.asked_again:,} finished {items} asked again ({', '.join(flags)})"]
+    items = counted(sorter.asked_again, "finished item is", "finished items are")
+    return [f"{items} asked again ({', '.join(flags)})"]
 
 
 def _cause_at(state: StateDir, id: str, place: tuple[int, int]) -> str | None:
@@ -151,8 +154,10 @@ def _size_of(path: Path) -> int:
 
 def _changed(ids: list[str], config: RunConfig) -> str:
     some = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
-    which = f"{config.jobs}: {len(ids):,} of its finished items ask something else now ({some})"
-    return f"{which}; nothing was sent. Keep their answers with --changed keep, or ask again with --changed ask"
+    asks = counted(len(ids), "of its finished items asks", "of its finished items ask")
+    which = f"{config.jobs}: {asks} something else now ({some})"
+    kept = agreed(len(ids), "its answer", "their answers")
+    return f"{which}; nothing was sent. Keep {kept} with --changed keep, or ask again with --changed ask"
 
 
 def _fault_of_stop_when(asked: object) -> tuple[str, str] | None:

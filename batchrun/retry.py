@@ -17,7 +17,7 @@ class Action(Enum):
     """What becomes of the item."""
 
     RETRY = "ask again"
-    FAIL = "the item fails at once"
+    FAIL = "the item fails"
     SHELVE = "items of this model stay pending, exit 78"
     STOP = "the run stops, nothing is marked failed"
 
@@ -114,6 +114,19 @@ class Verdict:
     final: bool = False
     stops_run: bool = False
     exit_code: ExitCode = ExitCode.SOME_FAILED
+
+    def __str__(self) -> str:
+        """For the log."""
+        words = self.action.value
+        if self.action is Action.RETRY:
+            words += f" in {self.delay:.1f} s"
+        elif self.action is Action.FAIL:
+            words += ", for good" if self.final else "; the next run asks it again"
+        if self.hold:
+            words += f"; nobody is asked for {self.hold:.1f} s"
+        if self.stops_run:
+            words += f" (exit {self.exit_code:d})"
+        return words
 
 
 def backoff(policy: RetryPolicy, failed_attempts: int, chance: float) -> float:

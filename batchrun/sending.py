@@ -19,7 +19,7 @@ from batchrun.config import RunConfig
 from batchrun.curfew import Curfew, next_occurrence
 from batchrun.ending import Ending, exit_code
 from batchrun.engine import Engine
-from batchrun.errors import BatchrunError, ExitCode, JournalError
+from batchrun.errors import BatchrunError, ExitCode, JournalError, NoCredentialsError
 from batchrun.gate.laws import LAWS
 from batchrun.gate.load import Load, LoadSampler, raise_open_files
 from batchrun.item import timestamp
@@ -38,6 +38,7 @@ from batchrun.providers.provider import Provider
 from batchrun.purse import Limit, Limits, Purse, Tariff
 from batchrun.reload import Reload
 from batchrun.report.money import outlook_words
+from batchrun.report.opening_text import asked_words, until_words
 from batchrun.report.plain import dollars
 from batchrun.simulator.process import start_simulator
 from batchrun.sinks.sink import Sink
@@ -81,13 +82,14 @@ def send(config: RunConfig, jobs: JobFile, journal: Journal, told: Told) -> Endi
         stack.enter_context(logging_to(config.log, told.teller.say))
         providers = _providers(config, jobs, stack)
         tariffs, outlook = _prices(config, jobs, providers)
-        told.teller.begin(_about(config, jobs, told, providers, outlook))
+        curfew = _curfew(config)
+        told.teller.begin(_about(config, jobs, told, providers, outlook, curfew))
         forget_control(state)
         record_start(state, told.start)
         warning = remember(state)
         if warning:
             told.teller.say(warning)
-        sending = _Sending(config, jobs, journal, Asked(providers, tariffs), told)
+        sending = _Sending(config, jobs, journal, Asked(providers, tariffs), told, curfew)
         try:
             done = asyncio.run(sending.work())
         except BatchrunError as exc:
@@ -109,8 +111,10 @@ class _Sending:
         journal: Journal,
         asked: Asked,
         told: Told,
+        curfew: Curfew,
     ) -> None:
         self._config = config
+        self._curfew = curfew  # what the run has said at its start
         self._jobs = jobs
         self._journal = journal
         self._providers = asked.providers
@@ -220,7 +224,7 @@ class _Sending:
                 config.buffer,
             ),
             prewarm=config.prewarm,
-            curfew=_curfew(config),
+            curfew=self._curfew,
         )
 
     def _lanes(self) -> dict[str, Lane]:
@@ -289,7 +293,10 @@ def _providers(config: RunConfig, jobs: JobFile, stack: ExitStack) -> dict[str, 
         if simulator is not None:
             base_url = simulator.base_url + ("/v1" if asked.kind == "openai" else "")
             asked = replace(asked, base_url=base_url, key_file=None, simulated=True)
-        providers[name] = open_provider(asked, backend.bounds.max_slots)
+        try:
+            providers[name] = open_provider(asked, backend.bounds.max_slots)
+        except NoCredentialsError as exc:
+            raise NoCredentialsError(f"{exc}; to try batchrun without a key add --simulate") from exc
     return providers
 
 
@@ -312,14 +319,21 @@ def _prices(
 
 
 def _about(
-    config: RunConfig, jobs: JobFile, told: Told, providers: Mapping[str, Provider], outlook: Outlook | None
+    config: RunConfig,
+    jobs: JobFile,
+    told: Told,
+    providers: Mapping[str, Provider],
+    outlook: Outlook | None,
+    curfew: Curfew,
 ) -> str:
     real = ", ".join(f"{provider.base_url} ({provider.credential})" for provider in providers.values())
     asked = "the embedded provider" if config.simulate else real
-    pending = f"{jobs.pending_count:,} of {jobs.total:,} items pending"
+    pending = asked_words(jobs.pending_count, told.before.pending, jobs.total)
+    deadline = curfew.deadline
+    until = "" if deadline is None else f"; {until_words(deadline, datetime.now(deadline.tzinfo))}"
     cost = "" if outlook is None else f"; {outlook_words(outlook)}"
     goes = f"answers go to {told.before.state.results}{_takers(told.sink)}"
-    return f"{pending}; model {told.start.model}{cost}; asking {asked}; {goes}"
+    return f"{pending}; model {told.start.model}{cost}; asking {asked}{until}; {goes}"
 
 
 def _takers(sink: Sink | None) -> str:

@@ -238,7 +238,9 @@ SETTINGS: dict[str, Setting] = {
     "retry": Setting("retry", read_retry, "none", "Ask those again: failed, refused, incomplete, all, or a cause."),
     "changed": Setting("run", read_changed, "keep", "Finished items that ask something else now: keep, ask or fail."),
     "drain_timeout": Setting("run", read_wait, "20s", "For items in flight, once stopping."),
-    "deadline": Setting("run", read_clock, "none", "Ask no more from this time of day on (HH:MM, local)."),
+    "deadline": Setting(
+        "run", read_clock, "none", "Ask no more from the next time that the clock shows this (HH:MM, local)."
+    ),
     "max_time": Setting("run", read_duration, "none", "Ask no more once the run has lasted so long, sleep included."),
     "max_failures": Setting("run", read_failures, "none", "Ask no more once N items, or N% of them, have failed."),
     "max_cost": Setting("run", read_dollars, "none", "Ask no more once this run has spent so many US dollars."),

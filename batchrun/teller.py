@@ -16,6 +16,9 @@ class Teller(Protocol):
     def say(self, text: str) -> None:
         """A remark: something that a person should know, in one line."""
 
+    def note(self, text: str) -> None:
+        """What is as it was meant, in one line: nothing that cron should send a mail for."""
+
     def begin(self, text: str) -> None:
         """What this run is about to do, in one line."""
 

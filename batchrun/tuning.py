@@ -51,7 +51,8 @@ def tune_run(state: StateDir, asked: Asked, backend: str | None) -> Control:
     """Ask the run of this state, or one gate of it; gives all that is asked of it now.
 
     Raises:
-        NoRunError: nothing runs there. UsageError: no such backend. StateError: it is somebody else's.
+        NoRunError: nothing runs there. UsageError: no such backend, or bounds that cannot be together.
+        StateError: it is somebody else's.
     """
     holder = read_holder(state)
     if holder is None or not is_running(holder):
@@ -62,10 +63,24 @@ def tune_run(state: StateDir, asked: Asked, backend: str | None) -> Control:
         raise UsageError(f"--backend: this run has no backend {backend!r}; {known}")
     before = read_control(state) or Control()
     told = _on_top(before.gates, asked.of_gates, EVERY_GATE if backend is None else backend)
+    for name in gates if backend is None else [backend]:
+        _check_bounds(name, asked.of_gates, told.get(name, Tuning()).over(told.get(EVERY_GATE, Tuning())), gates[name])
     buffer = before.buffer if asked.buffer is None else asked.buffer
     after = Control(told, buffer, before.reloads + asked.reload)
     write_control(state, after)
     return after
+
+
+def _check_bounds(name: str, asked: Tuning, told: Tuning, gate: Mapping[str, Any]) -> None:
+    """Raises UsageError where a bound would pass the other one, as far as the run has told what it runs with."""
+    least = gate.get("min_slots") if told.min_slots is None else told.min_slots
+    most = gate.get("max_slots") if told.max_slots is None else told.max_slots
+    if least is None or most is None or least <= most:
+        return
+    if asked.min_slots is not None:
+        raise UsageError(f"--min-slots {least} is above the {most} that are {name}'s maximum; add --max-slots")
+    if asked.max_slots is not None:
+        raise UsageError(f"--max-slots {most} is below the {least} that are {name}'s minimum; add --min-slots")
 
 
 def _on_top(before: Mapping[str, Tuning], asked: Tuning, name: str) -> dict[str, Tuning]:

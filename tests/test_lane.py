@@ -77,6 +77,8 @@ async def test_the_law_is_asked_and_obeyed() -> None:
         "slots": 5,
         "in_flight": len(slots),
         "waiting": 0,
+        "min_slots": 1,
+        "max_slots": 9,
         "limited_by": "cpu",
         "reason": "so said the law",
     }

@@ -216,3 +216,25 @@ def test_a_rate_limit_is_news_for_the_whole_backend() -> None:
 def test_any_other_failure_holds_nobody_else(cause: Cause) -> None:
     """One item's broken wire is no reason for others to wait."""
     assert judged(cause, retry_after=60).hold == 0
+
+
+# -- the log -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        (Verdict(Action.RETRY, 2.25), "ask again in 2.2 s"),
+        (Verdict(Action.RETRY, 2.0, hold=2.0), "ask again in 2.0 s; nobody is asked for 2.0 s"),
+        (Verdict(Action.FAIL, final=True), "the item fails, for good"),
+        (Verdict(Action.FAIL), "the item fails; the next run asks it again"),
+        (Verdict(Action.SHELVE, exit_code=ExitCode.BAD_CONFIG), "items of this model stay pending, exit 78"),
+        (
+            Verdict(Action.STOP, stops_run=True, exit_code=ExitCode.NO_CREDENTIALS),
+            "the run stops, nothing is marked failed (exit 77)",
+        ),
+    ],
+)
+def test_a_verdict_is_logged_in_words(verdict: Verdict, words: str) -> None:
+    """Somebody reads the log at three in the morning."""
+    assert str(verdict) == words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,29 @@ def test_what_was_asked_adds_up(at_work: StateDir) -> None:
     every = Tuning(target_cpu=50.0, max_slots=4, paused=False)
     assert told == Control({"*": every, "local": Tuning(50.0, max_slots=2, paused=False)}, buffer=8)
     assert read_control(at_work) == told
+
+
+@pytest.mark.parametrize("backend", [None, "claude"])
+@pytest.mark.parametrize(
+    ("first", "then", "told"),
+    [
+        (None, Tuning(min_slots=9), "--min-slots 9 is above the 4 that are claude's maximum; add --max-slots"),
+        (None, Tuning(max_slots=1), "--max-slots 1 is below the 2 that are claude's minimum; add --min-slots"),
+        (Tuning(max_slots=6), Tuning(min_slots=9), "--min-slots 9 is above the 6 that"),
+    ],
+)
+def test_a_bound_is_not_tuned_past_the_other(
+    at_work: StateDir, backend: str | None, first: Tuning | None, then: Tuning, told: str
+) -> None:
+    """As `run` refuses it, with both values: that of the run, or what was asked since."""
+    write_snapshot(at_work, {"gates": {"claude": {"min_slots": 2, "max_slots": 4}, "local": {}}})
+    before = None if first is None else tune_run(at_work, Asked(first), backend)
+    with pytest.raises(UsageError) as slip:
+        tune_run(at_work, Asked(then), backend)
+    assert told in str(slip.value)
+    assert read_control(at_work) == before
+    tune_run(at_work, Asked(replace(then, min_slots=1, max_slots=9)), backend)
+    tune_run(at_work, Asked(Tuning(target_cpu=50.0)), backend)
 
 
 def test_the_pipes_alone_can_be_asked(at_work: StateDir) -> None:

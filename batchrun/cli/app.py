@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from batchrun import __version__
+from batchrun.cli.switches import Command, Group
 from batchrun.errors import MEANING
 
 WIDTH = 78  # Typer indents by one and fits what is wider to the terminal, but knows no hanging indent
@@ -29,6 +30,7 @@ def app_for(words: Sequence[str]) -> typer.Typer:
     """The application for this command line: with the command that it begins with, or else with all of them."""
     app = typer.Typer(
         name="batchrun",
+        cls=Group,
         help="Runs thousands of LLM requests overnight, and in the morning every item is answered or explained.",
         epilog=EXIT_CODES,
         no_args_is_help=True,
@@ -43,7 +45,7 @@ def app_for(words: Sequence[str]) -> typer.Typer:
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         else:
-            app.command(epilog=getattr(module, "EPILOG", None))(command)
+            app.command(cls=Command, epilog=getattr(module, "EPILOG", None))(command)
     return app
 
 

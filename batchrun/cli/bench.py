@@ -13,12 +13,15 @@ from batchrun.cli.bench_modes import modes
 from batchrun.cli.bench_pool import pool
 from batchrun.cli.bench_scale import scale
 from batchrun.cli.bench_stop import stop
+from batchrun.cli.switches import Command, Group
 
 bench = typer.Typer(
-    help="Measure: free of charge on the embedded provider, within a budget on a real endpoint.", no_args_is_help=True
+    cls=Group,
+    help="Measure: free of charge on the embedded provider, within a budget on a real endpoint.",
+    no_args_is_help=True,
 )
 for command in (client, modes, pool, stop, gate, buffer, backends, journal, scale):
-    bench.command()(command)
+    bench.command(cls=Command)(command)
 
 
 @bench.callback()

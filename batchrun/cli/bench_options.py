@@ -42,7 +42,7 @@ Price = Annotated[
         min=0,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Json = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object.")]
 Scenario = Annotated[
     str, typer.Option(help="What the embedded provider plays: calm, rough, storm, instant, or a file.")
 ]

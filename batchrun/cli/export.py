@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from batchrun.cli.switches import listed, one_of
 from batchrun.export.choices import Format, Order
 
 if TYPE_CHECKING:
@@ -15,15 +16,28 @@ if TYPE_CHECKING:
 
 
 def export(
-    format: Annotated[Format, typer.Option(help="Whose readers are to read it; jsonl holds all that is known.")],
+    format: Annotated[
+        Format,
+        typer.Option(
+            parser=one_of(Format),
+            metavar=listed(Format),
+            help="Whose readers are to read it; jsonl holds all that is known.",
+        ),
+    ],
     jobs: Annotated[
         Path | None, typer.Argument(metavar="JOBS", help="The job file. (default: the newest run on this machine)")
     ] = None,
-    order: Annotated[Order, typer.Option(help="As in the job file, or as they ended.")] = Order.INPUT,
+    order: Annotated[
+        Order,
+        typer.Option(parser=one_of(Order), metavar=listed(Order), help="As in the job file, or as they ended."),
+    ] = Order.INPUT,
     output: Annotated[Path, typer.Option(metavar="FILE", help="Replaced once it is whole; - is stdout.")] = Path("-"),
     status: Annotated[
         str | None,
-        typer.Option(metavar="KINDS", help="Only these of done,incomplete,refused,failed,pending. (default: all)"),
+        typer.Option(
+            metavar="KINDS",
+            help="Only these of done, incomplete, refused, failed, pending; commas between them. (default: all)",
+        ),
     ] = None,
     state: Annotated[Path | None, typer.Option(help="Where the state lies, if the run was told so.")] = None,
 ) -> None:
@@ -60,14 +74,16 @@ def _kinds(text: str | None) -> frozenset[str]:
 
 def _remarks(items: Items) -> Iterator[str]:
     """What the lines themselves do not say."""
-    from batchrun.report.plain import counted
+    from batchrun.plural import agreed, counted
 
     if pending := items.counts["pending"] - items.damaged:
         yield f"{counted(pending, 'item')} not answered yet"
     if items.damaged:
-        yield f"{counted(items.damaged, 'answer')} cannot be read and count as pending; run the jobs again to mend it"
+        told = counted(items.damaged, "answer cannot be read and counts", "answers cannot be read and count")
+        yield f"{told} as pending; run the jobs again to mend it"
     if items.left_out:
-        told = counted(items.left_out, "answer")
-        yield f"{told} left out, whose ids the job file does not have; --order finished has them"
+        told = counted(items.left_out, "answer left out, whose id", "answers left out, whose ids")
+        them = agreed(items.left_out, "it", "them")
+        yield f"{told} the job file does not have; --order finished has {them}"
     if items.jobs_trouble:
         yield f"what is pending is not known: {items.jobs_trouble}"

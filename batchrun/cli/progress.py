@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from batchrun.cli.streams import DEAF, remark
+from batchrun.plural import counted
 from batchrun.report.money import spent_words
 from batchrun.report.plain import duration, printable
 from batchrun.report.words import limit_word
@@ -42,6 +43,9 @@ class QuietTeller:
     def say(self, text: str) -> None:
         remark(text)
 
+    def note(self, text: str) -> None:
+        pass
+
     def begin(self, text: str) -> None:
         pass
 
@@ -59,6 +63,9 @@ class PlainTeller(QuietTeller):
     def __init__(self) -> None:
         self._last = 0.0
 
+    def note(self, text: str) -> None:
+        self.say(text)
+
     def begin(self, text: str) -> None:
         self.say(text)
 
@@ -70,6 +77,9 @@ class PlainTeller(QuietTeller):
 
 class LiveTeller(QuietTeller):
     """For a terminal: a view that is redrawn in place."""
+
+    def note(self, text: str) -> None:
+        self.say(text)
 
     def begin(self, text: str) -> None:
         self.say(text)
@@ -99,11 +109,11 @@ def summary_line(view: View) -> str:
         f"{view.finished['failed']:,} failed",
         f"{view.in_flight} in flight",
         f"{view.with_sinks} of them with the sinks" if view.with_sinks else "",
-        f"{view.retries:,} retries",
+        counted(view.retries, "retry", "retries"),
         f"{view.tok_s:,.0f} tok/s",
         f"CPU {view.cpu:.0f} %" if view.cpu is not None else "CPU ?",
         f"spent {spent_words(view.spent)}" if view.spent.usd is not None else "",
-        *(f"{name}: {gate['slots']} slots, {_limit(gate)}" for name, gate in view.gates.items()),
+        *(f"{name}: {counted(gate['slots'], 'slot')}, {_limit(gate)}" for name, gate in view.gates.items()),
         f"{duration(view.eta_s)} left" if view.eta_s is not None else "",
         f"stopping: {view.stopping}" if view.stopping else "",
     ]
@@ -157,9 +167,12 @@ def _gate_lines(view: View) -> list[RenderableType]:
     lines: list[RenderableType] = []
     cpu = f"CPU {view.cpu:.0f} %" if view.cpu is not None else "CPU ?"
     for name, gate in view.gates.items():
-        text = Text(f"  {name}: {gate['in_flight']} of {gate['slots']} slots, {cpu}, {view.tok_s:,.0f} tok/s, ")
+        text = Text(
+            f"  {name}: {gate['in_flight']} of {counted(gate['slots'], 'slot')}, {cpu}, {view.tok_s:,.0f} tok/s, "
+        )
         text.append(_limit(gate), style="bold")
-        text.append(f" ({gate['reason']})", style="dim")
+        if gate["limited_by"] != "paused":  # of a pause the word says all
+            text.append(f" ({gate['reason']})", style="dim")
         lines.append(text)
     return lines
 
@@ -178,7 +191,7 @@ def _trouble(view: View) -> list[RenderableType]:
         causes = ", ".join(
             f"{count} {cause}" for cause, count in sorted(view.retried.items(), key=lambda pair: -pair[1])
         )
-        lines.append(Text(f"  {view.retries:,} failed attempts: {causes}", style="yellow"))
+        lines.append(Text(f"  {counted(view.retries, 'failed attempt')}: {causes}", style="yellow"))
     if view.last_error is not None:
         error = view.last_error
         lines.append(

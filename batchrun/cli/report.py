@@ -13,14 +13,17 @@ def report(
         Path | None, typer.Argument(metavar="JOBS", help="The job file. (default: the newest run on this machine)")
     ] = None,
     state: Annotated[Path | None, typer.Option(help="Where the state lies, if the run was told so.")] = None,
-    since: Annotated[str, typer.Option(metavar="DURATION", help="Runs that ended in so long a time.")] = "24h",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    since: Annotated[
+        str, typer.Option(metavar="DURATION", help="Runs that ended in so long a time; the newest, if none did.")
+    ] = "24h",
+    json: Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object.")] = False,
 ) -> None:
     """Tell the night: what was answered, what failed and why, how fast it went, what to do next."""
     from datetime import UTC, datetime, timedelta
 
     from batchrun.cli.streams import remark
     from batchrun.cli.terminal import draw, marks, print_json, width
+    from batchrun.plural import counted
     from batchrun.report.facts import report_facts
     from batchrun.report.lines import Lines
     from batchrun.report.periods import read_periods
@@ -34,9 +37,8 @@ def report(
     lines = Lines(source.state)
     summary = summarise(night, lines.in_stretches(), read_periods(source.state.telemetry, night.since))
     if lines.damaged:
-        remark(
-            f"{source.state.checkpoint}: {lines.damaged:,} damaged bytes were passed over; the next run mends the file"
-        )
+        passed = counted(lines.damaged, "damaged byte was", "damaged bytes were")
+        remark(f"{source.state.checkpoint}: {passed} passed over; the next run mends the file")
     if json:
         print_json(report_facts(summary))
     else:

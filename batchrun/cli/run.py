@@ -13,8 +13,8 @@ import typer
 
 from batchrun.cli import options
 from batchrun.cli.streams import for_facts_alone, give_up
+from batchrun.plural import agreed, counted
 from batchrun.report.money import spent_words
-from batchrun.report.plain import counted
 from batchrun.report.program import program_name
 
 if TYPE_CHECKING:
@@ -60,13 +60,15 @@ def ending_lines(jobs: Path, ending: Ending) -> list[str]:
     if ending.reason:
         lines.insert(0, f"stopped early: {ending.reason}")
     if ending.undelivered:
-        kept, them = ("answer is", "it") if ending.undelivered == 1 else ("answers are", "them")
-        again = f"the same command delivers {them} without asking again"
-        lines.append(f"{ending.undelivered:,} {kept} kept that no sink took ({ending.sink_error}); {again}")
+        again = f"the same command delivers {agreed(ending.undelivered, 'it', 'them')} without asking again"
+        kept = counted(ending.undelivered, "answer is", "answers are")
+        lines.append(f"{kept} kept that no sink took ({ending.sink_error}); {again}")
     if ending.changed:
         some = ", ".join(ending.changed[:3]) + (", ..." if len(ending.changed) > 3 else "")
-        which = f"{counted(len(ending.changed), 'finished item')} with another request in the job file now ({some})"
-        lines.append(f"{which}: the old answers were kept; --changed ask asks them again")
+        number = len(ending.changed)
+        which = f"{counted(number, 'finished item')} with another request in the job file now ({some})"
+        kept, them = agreed(number, "answer was", "answers were"), agreed(number, "it", "them")
+        lines.append(f"{which}: the old {kept} kept; --changed ask asks {them} again")
     if ending.simulated:
         remove = f"rm -r {shlex.quote(str(ending.state.path))}"
         lines.append(f"these answers come from the embedded provider; for real ones: {remove}")

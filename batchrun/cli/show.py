@@ -18,7 +18,7 @@ def show(
         Path | None, typer.Argument(metavar="JOBS", help="The job file. (default: the newest run on this machine)")
     ] = None,
     state: Annotated[Path | None, typer.Option(help="Where the state lies, if the run was told so.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object.")] = False,
 ) -> None:
     """Show one item: what was asked, what was answered, the attempts, the numbers, the error."""
     from datetime import UTC, datetime

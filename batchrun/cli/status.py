@@ -13,7 +13,7 @@ def status(
         Path | None, typer.Argument(metavar="JOBS", help="The job file. (default: the newest run on this machine)")
     ] = None,
     state: Annotated[Path | None, typer.Option(help="Where the state lies, if the run was told so.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object.")] = False,
 ) -> None:
     """Tell whether a run is at work, how far it is, what limits it, and what to do when it is not."""
     from datetime import UTC, datetime

@@ -30,6 +30,7 @@ def tune(
 ) -> None:
     """Change a run that is at work; it takes it within a period and tells it in its telemetry."""
     from batchrun.cli.streams import remark
+    from batchrun.plural import counted
     from batchrun.report.source import find_source
     from batchrun.tuning import read_asked, tune_run
     from batchrun.whereabouts import state_of
@@ -41,6 +42,6 @@ def tune(
     for name, tuning in told.gates.items():
         remark(f"asked of {'every gate' if name == '*' else name}: {tuning.in_words()}")
     if told.buffer is not None:
-        remark(f"asked of every pipe: {told.buffer} pieces")
+        remark(f"asked of every pipe: {counted(told.buffer, 'piece')}")
     if asked.reload:
         remark("asked to read batchrun.toml again")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from batchrun.gate.law import MIN_SAMPLES, Decision, GateBounds, LimitedBy, Observation
 from batchrun.gate.memory import START, Memory
+from batchrun.plural import agreed, counted
 
 GROW_BELOW = 0.8  # of the target; between it and the target the limit rests
 
@@ -21,7 +22,12 @@ def steady(limit: int, seen: Observation, bounds: GateBounds, memory: Memory = S
     if seen.is_held:
         return Decision(limit, LimitedBy.RATE_LIMIT, "the provider asked to wait", memory)
     if seen.in_flight_peak < limit:
-        return Decision(limit, LimitedBy.JOBS, f"only {seen.in_flight_peak} of {limit} slots were used", memory)
+        return Decision(
+            limit,
+            LimitedBy.JOBS,
+            f"only {seen.in_flight_peak} of {counted(limit, 'slot')} {agreed(seen.in_flight_peak, 'was', 'were')} used",
+            memory,
+        )
     if seen.cpu >= bounds.target_cpu * GROW_BELOW:
         return Decision(limit, LimitedBy.CPU, f"CPU {seen.cpu:.0f} % is near the target", memory)
     if limit >= bounds.max_slots:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from batchrun.jobs.job import Job
+from batchrun.plural import counted
 from batchrun.providers.provider import Wire
 
 
@@ -24,7 +25,7 @@ class Prefills:
         """One sentence for the operator; a warning, for older models and other servers take it."""
         if not self.items:
             return None
-        who = "1 item ends" if self.items == 1 else f"{self.items:,} items end"
+        who = counted(self.items, "item ends", "items end")
         where = f"line {self.first_line}" if self.items == 1 else f"the first on line {self.first_line}"
         remedy = "end with the user's words and say there how the answer is to begin"
         return f"{who} with the assistant's words ({where}), which current Claude models refuse with a 400; {remedy}"

@@ -16,6 +16,7 @@ import orjson
 from batchrun.errors import StateError
 from batchrun.journal.disk import DISK, Disk, write_all
 from batchrun.journal.state import StateDir
+from batchrun.plural import counted
 
 SCHEMA = "batchrun.control/1"
 EVERY_GATE = "*"
@@ -47,7 +48,7 @@ class Tuning:
             words.append(f"target CPU {self.target_cpu:g} %")
         for bound, count in (("at least", self.min_slots), ("at most", self.max_slots)):
             if count is not None:
-                words.append(f"{bound} {count} slot{'' if count == 1 else 's'}")
+                words.append(f"{bound} {counted(count, 'slot')}")
         if self.law is not None:
             words.append(f"law {self.law}")
         if self.paused is not None:

@@ -20,6 +20,7 @@ from batchrun.journal.record import (
 )
 from batchrun.journal.scan import scan
 from batchrun.journal.state import StateDir
+from batchrun.plural import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Damage:
     length: int
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.length} damaged bytes at offset {self.offset}"
+        return f"{self.file}: {counted(self.length, 'damaged byte')} at offset {self.offset}"
 
 
 class Checkpoints:

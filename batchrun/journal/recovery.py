@@ -32,6 +32,7 @@ from batchrun.journal.record import (
 from batchrun.journal.scan import scan
 from batchrun.journal.state import StateDir
 from batchrun.journal.survey import Stretches, Survey
+from batchrun.plural import agreed, counted
 
 _HEAD = 1 << 16  # a header is some 200 bytes
 _ADOPTED_AT_ONCE = 1_000  # lines; a lost checkpoint.jsonl is rebuilt in bounded memory
@@ -162,16 +163,18 @@ def _rebuild(state: StateDir, first: bytes, disk: Disk, notices: list[str]) -> N
     records = ((data, counts and not is_header(data)) for data, counts in thorough.pieces() if data != first)
     aside = rebuild(state.checkpoint, first, records, disk)
     rejected = thorough.rejected
-    lost = f"; {rejected} of its records have no valid result: those items are asked again" if rejected else ""
-    kept = f"; {aside.size} bytes that do not count are kept in {aside.path.name}" if aside.path else ""
-    notices.append(f"{state.checkpoint.name}: was damaged and has been rebuilt{lost}{kept}")
+    has = counted(rejected, "of its records has", "of its records have")
+    lost = f"; {has} no valid result: {agreed(rejected, 'that item is', 'those items are')} asked again"
+    kept = f"; {counted(aside.size, 'byte that does not count is', 'bytes that do not count are')} kept in "
+    told = f"{state.checkpoint.name}: was damaged and has been rebuilt{lost if rejected else ''}"
+    notices.append(told + (f"{kept}{aside.path.name}" if aside.path else ""))
 
 
 def _end_whole(log: Log, tail: int, disk: Disk, notices: list[str]) -> None:
     """Cut off what is torn, from `tail` on, so that the next line begins a line (C7)."""
     size = log.size - tail
     if kept := cut_tail(log, tail, disk):
-        notices.append(f"{log.path.name}: a torn end of {size} bytes was cut off and is kept in {kept.name}")
+        notices.append(f"{log.path.name}: a torn end of {counted(size, 'byte')} was cut off and is kept in {kept.name}")
     if not ends_whole(log):
         # A record whose newline was the first of the torn bytes: it counts (C8), and gets its newline back.
         log.append(b"\n")
@@ -200,12 +203,13 @@ def _adopt(survey: Survey, results: Log, checkpoints: Log, notices: list[str]) -
     if adopted:
         checkpoints.append(b"".join(waiting))
         checkpoints.sync()
-        notices.append(f"{results.path.name}: {adopted} answers without a checkpoint were adopted")
+        told = counted(adopted, "answer without a checkpoint was", "answers without a checkpoint were")
+        notices.append(f"{results.path.name}: {told} adopted")
     if middle := damage.in_the_middle:
         size = sum(end - start for start, end in middle)
         notices.append(
-            f"{results.path.name}: {size} damaged bytes in {len(middle)} places, the first at offset {middle[0][0]}; "
-            "they stay where they are, and what they held is asked again"
+            f"{results.path.name}: {counted(size, 'damaged byte')} in {counted(len(middle), 'place')}, the first at "
+            f"offset {middle[0][0]}; they stay where they are, and what they held is asked again"
         )
     return damage
 

@@ -82,13 +82,19 @@ class StateDir:
                 "move it away or give another place with --state DIR"
             ) from exc
         except OSError as exc:
-            remedy = "make its parent yours to write" if isinstance(exc, PermissionError) else remedy_for(exc)
             raise StateError(
                 f"{self.path}: cannot create the state directory: {exc.strerror}; "
-                f"{remedy}, or give another place with --state DIR"
+                f"{_before(exc)}give another place with --state DIR"
             ) from exc
         if not missing:
             # Who made it may have been killed before its name was durable (C11). Where we may not even ask, the parent
             # is somebody else's, and so was the making.
             with suppress(OSError):
                 disk.sync_directory(self.path.parent)
+
+
+def _before(exc: OSError) -> str:
+    """What could be done so that the directory can be made after all, to stand before another place."""
+    if isinstance(exc, FileNotFoundError):  # its parents were there or were made: this place takes no directory
+        return ""
+    return f"{'make its parent yours to write' if isinstance(exc, PermissionError) else remedy_for(exc)}, or "

@@ -18,7 +18,7 @@ import anthropic
 import httpx2
 import orjson
 
-from batchrun.errors import CredentialsError
+from batchrun.errors import CredentialsError, NoCredentialsError
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.masking import kept_message
 from batchrun.providers.credential import given_key, require_safe, sendable, unanswered_without_key
@@ -29,10 +29,11 @@ from batchrun.providers.transport import CONNECTION_WATCH, PacedTransport, clien
 
 NO_CREDENTIALS = (
     "no credentials for {base_url}; set ANTHROPIC_API_KEY, or for cron put the key into a file with mode 0600 and give "
-    "--key-file FILE; to try batchrun without a key add --simulate"
+    "--key-file FILE"
 )
 NOT_CLAUDES = "no key: Claude's own does not go there unless key_env names it"
 NO_KEY = "none"  # never sent
+EMBEDDED_KEY = "sk-embedded-0"  # no word: wherever a key stands in a message it is made illegible
 RAW = {
     "X-Stainless-Raw-Response": "stream",  # the SDK's own mark for "leave the body on the wire"
     "Accept-Encoding": "identity",  # a compressed stream arrives in one lump
@@ -113,7 +114,7 @@ class AnthropicProvider:
             return "profile or workload identity"
         if not backend.claudes_key:
             return NOT_CLAUDES if backend.is_claude else "no key"
-        raise CredentialsError(NO_CREDENTIALS.format(base_url=self.base_url))
+        raise NoCredentialsError(NO_CREDENTIALS.format(base_url=self.base_url))
 
     async def _send(self, request: Request, connect_timeout: float, watch: ConnectionWatch) -> httpx2.Response:
         token = CONNECTION_WATCH.set(watch)
@@ -190,7 +191,7 @@ def _explicit_key(backend: BackendConfig) -> str | None:
         CredentialsError: the named variable is not set. The SDK would then send the key of another backend.
     """
     if backend.simulated:
-        return "simulated"
+        return EMBEDDED_KEY
     key = given_key(backend)
     if key is None and backend.key_env is not None:
         raise CredentialsError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from batchrun.report.cost import Cost
 from batchrun.report.page import Block, Row, Tone, row
-from batchrun.report.plain import count, counted, dollars
+from batchrun.report.plain import counted, dollars
 
 
 def cost_block(cost: Cost) -> Block:
@@ -40,7 +40,7 @@ def _waste(cost: Cost) -> list[Row]:
     if cost.wasted_usd_estimate:
         parts.append(f"about {dollars(cost.wasted_usd_estimate)} on failed attempts (an estimate, without their input)")
     if cost.wasted_tokens_unpriced:
-        parts.append(f"{count(cost.wasted_tokens_unpriced)} tokens of unknown price")
+        parts.append(f"{counted(cost.wasted_tokens_unpriced, 'token')} of unknown price")
     return [row("waste", "; ".join(parts))] if parts else []
 
 

@@ -34,7 +34,9 @@ class EarlyEnds:
     def words(self) -> str:
         """For people, with what each figure is against."""
         by = ", ".join(f"{rule} {count(number)}" for rule, number in self.rules.items())
-        told = f"{counted(self.items, 'item')} ended by a rule ({by}) after {count(self.tokens)} tokens (estimated); "
+        told = (
+            f"{counted(self.items, 'item')} ended by a rule ({by}) after {counted(self.tokens, 'token')} (estimated); "
+        )
         told += f"saved {count(self.saved_of_limit)} against max_tokens"
         if self.mean is None or self.saved_of_mean is None:
             return f"{told}; nothing else ended by itself, so there is no usual length to compare with"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from batchrun.plural import agreed, counted
 from batchrun.report.night import How, NightRun
 from batchrun.report.page import Command, Page, Tone, Words
-from batchrun.report.plain import counted, shorten
+from batchrun.report.plain import shorten
 from batchrun.report.words import exit_word
 
 
@@ -17,9 +18,9 @@ def resume_page(command: str | None, why: str) -> Page:
 
 def changed_words(items: int) -> str:
     """Finished items whose line asks something else now."""
-    asks = "asks" if items == 1 else "ask"
-    which = f"{counted(items, 'finished item')} {asks} something else there now"
-    return f"{which}; the old answers were kept (--changed ask asks them again)"
+    which = counted(items, "finished item asks something else", "finished items ask something else")
+    kept, them = agreed(items, "answer was", "answers were"), agreed(items, "it", "them")
+    return f"{which} there now; the old {kept} kept (--changed ask asks {them} again)"
 
 
 def run_words(run: NightRun) -> Words:

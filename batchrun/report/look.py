@@ -47,7 +47,7 @@ def _slow(census: Census) -> Iterator[LookAt]:
 def _often_asked(census: Census) -> Iterator[LookAt]:
     for example in census.most_attempts.best(PER_REASON, census.counts):
         why = f": {example.note}" if example.note else ""
-        yield LookAt(example.id, f"{example.figure:.0f} attempts{why}")
+        yield LookAt(example.id, f"{counted(example.figure, 'attempt')}{why}")
 
 
 def _odd(census: Census) -> Iterator[LookAt]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -101,6 +102,12 @@ class Night:
     @property
     def is_running(self) -> bool:
         return any(run.how is How.RUNNING for run in self.runs)
+
+    @property
+    def is_older(self) -> bool:
+        """Whether no run ended in the time that is looked back over, so that the newest one stands for it."""
+        since = moment(self.until) - timedelta(hours=self.hours)
+        return bool(self.runs) and all(moment(run.until) < since for run in self.runs)
 
     @property
     def seconds(self) -> float:

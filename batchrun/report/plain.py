@@ -9,6 +9,10 @@ import re
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 
+# The report has all its words for values from here.
+from batchrun.plural import count as count  # noqa: PLC0414 - handed on
+from batchrun.plural import counted as counted  # noqa: PLC0414
+
 # C0 and C1 controls move the cursor or retitle the window; bidi marks make a line read otherwise than it is; line
 # separators and the byte order mark are invisible and break columns; a lone surrogate cannot be written at all.
 UNFIT = re.compile(
@@ -30,16 +34,6 @@ def shorten(text: str, width: int) -> str:
     """`text` in one printable line of at most `width` characters, the end cut off with an ellipsis."""
     line = printable(text).strip()
     return line if len(line) <= width else line[: max(width - 1, 0)] + "…"
-
-
-def count(number: float) -> str:
-    """A whole number with its thousands set apart: 12,345."""
-    return f"{round(number):,}"
-
-
-def counted(number: int, noun: str, plural: str | None = None) -> str:
-    """A number and its noun: `1 item`, `2 items`."""
-    return f"{count(number)} {noun if number == 1 else plural or noun + 's'}"
 
 
 def percent(share: float) -> str:

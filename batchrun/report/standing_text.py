@@ -108,7 +108,7 @@ def _live_rows(standing: Standing, zone: tzinfo | None) -> list[Row]:
     rows = [row(name, _gate(gate, is_stopping=bool(live.stopping))) for name, gate in live.gates.items()]
     pace = [f"{rate(live.tok_s)} tokens/s"] if live.tok_s is not None else []
     pace += [f"host CPU {live.cpu:.0f} %"] if live.cpu is not None else []
-    pace += [f"{counted(live.retries, 'failed attempt')}"] if live.retries else []
+    pace += [counted(live.retries, "failed attempt")] if live.retries else []
     rows += [row("pace", ", ".join(pace))] if pace else []
     if live.eta_s is not None and not live.stopping:
         now = moment(standing.now)
@@ -126,7 +126,7 @@ def _cost_rows(standing: Standing) -> list[Row]:
 
 
 def _gate(gate: GateView, *, is_stopping: bool) -> str:
-    taken = f"{gate.in_flight} of {gate.slots} slots taken"
+    taken = f"{gate.in_flight} of {counted(gate.slots, 'slot')} taken"
     if is_stopping or gate.limited_by == STOPPING:
         return f"{taken}; limited by {limit_word(STOPPING)}"
     # Of a pause the word says all.

@@ -95,7 +95,7 @@ def _numbers(record: Checkpoint, now: str, zone: tzinfo | None, *, simulated: bo
     yield row("tokens", f"{count(record.tokens)}{estimated}{waste}; {_cost(record, simulated=simulated)}")
     yield row("model", f"{record.model} on backend {record.backend}")
     if record.saved_tokens:
-        yield row("ended early", f"{count(record.saved_tokens)} tokens saved, against max_tokens")
+        yield row("ended early", f"{counted(record.saved_tokens, 'token')} saved, against max_tokens")
     if record.held_up:
         limits = ": the consumer is what limits this item" if record.held_up > CONSUMER_SHARE * record.wall else ""
         yield row("sinks", f"held it up for {duration(record.held_up)}{limits}")

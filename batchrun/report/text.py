@@ -31,7 +31,8 @@ _FLAVOURS = {
 
 def report_page(summary: Summary, width: int, zone: tzinfo | None = None, marks: str = BLOCKS) -> Page:
     """`zone` None is this machine's; `marks` are those of the sparklines."""
-    page: Page = [Words(headline(summary), _headline_tone(summary)), _runs(summary, zone), *_job_file(summary)]
+    page: Page = [Words(headline(summary), _headline_tone(summary)), *_older(summary)]
+    page += [_runs(summary, zone), *_job_file(summary)]
     if summary.causes:
         page.append(_causes(summary))
     if summary.others:
@@ -57,6 +58,13 @@ def _headline_tone(summary: Summary) -> Tone:
     if summary.totals.failed:
         return Tone.BAD
     return Tone.WARN if summary.pending or summary.others else Tone.GOOD
+
+
+def _older(summary: Summary) -> Page:
+    if not summary.night.is_older:
+        return []
+    since = duration(summary.night.hours * 3600)
+    return [Words(f"No run ended in the last {since}; this is the newest one.", Tone.WARN)]
 
 
 def _runs(summary: Summary, zone: tzinfo | None) -> Block:

@@ -56,6 +56,14 @@ def test_some_kinds_can_be_had_alone(night: Path) -> None:
     assert "'good' is not among" in wrong.stderr
 
 
+def test_a_word_that_is_no_format_is_told_with_those_that_are(night: Path) -> None:
+    """In our words, and exit 2."""
+    wrong = batchrun("export", "jobs.jsonl", "--format", "xml", cwd=night)
+    assert wrong.returncode == 2
+    told = " ".join(wrong.stderr.replace("│", " ").split())
+    assert "Invalid value for '--format': 'xml' is not among anthropic, openai, csv, jsonl" in told
+
+
 def test_an_output_is_a_file(night: Path) -> None:
     """Nothing else appears beside it, and nothing on stdout."""
     before = set(night.iterdir())

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from batchrun.cli.progress import summary_line
+import pytest
+from rich.console import Console
+
+from batchrun.cli.progress import LiveTeller, PlainTeller, QuietTeller, live_view, summary_line
 from batchrun.spent import Spent
+from batchrun.tally import View
 from tests.test_telemetry import VIEW
 
 
@@ -14,3 +18,39 @@ def test_the_line_of_a_minute_tells_what_was_spent_where_that_is_known() -> None
     spent = replace(VIEW, spent=Spent(0.42, 40, 1, 0.01))
     assert "; spent $0.42, 1 item of unknown price, about $0.01 more on failed attempts; " in summary_line(spent)
     assert "spent" not in summary_line(replace(VIEW, spent=Spent(None, 0, 3)))
+
+
+def test_one_of_a_thing_is_told_as_one() -> None:
+    """On the line of a minute and in the live view."""
+    gate = {"slots": 1, "in_flight": 1, "limited_by": "max_slots", "reason": "at --max-slots"}
+    one = replace(VIEW, retries=1, retried={"broken": 1}, gates={"claude": gate})
+    assert "; 1 retry; " in summary_line(one)
+    assert "; claude: 1 slot, limited by --max-slots" in summary_line(one)
+    drawn = _drawn(one)
+    assert "claude: 1 of 1 slot, " in drawn
+    assert "1 failed attempt: 1 broken" in drawn
+
+
+def test_a_pause_is_told_once() -> None:
+    """Its reason says the same as its word."""
+    gate = {"slots": 2, "in_flight": 0, "limited_by": "paused", "reason": "paused by batchrun tune"}
+    drawn = _drawn(replace(VIEW, gates={"claude": gate}))
+    assert "limited by `batchrun tune --pause`\n" in drawn
+
+
+def test_what_is_as_it_was_meant_is_no_mail_from_cron(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--quiet` keeps remarks, and drops notes and the line at the start."""
+    for teller in (QuietTeller(), PlainTeller(), LiveTeller()):
+        teller.note("3 finished items are asked again")
+        teller.begin("asking")
+        teller.say("a torn end was cut off")
+        told = capsys.readouterr().err.splitlines()
+        assert told[-1] == "batchrun: a torn end was cut off"
+        assert len(told) == (1 if type(teller) is QuietTeller else 3)
+
+
+def _drawn(view: View) -> str:
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(live_view(view))
+    return "\n".join(line.rstrip() for line in captured.get().split("\n"))

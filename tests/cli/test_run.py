@@ -96,10 +96,11 @@ def test_a_missing_job_file_is_exit_66(tmp_path: Path) -> None:
 
 
 def test_without_credentials_the_way_out_is_told(tmp_path: Path) -> None:
-    """Exit 77: what to set, the key file for cron, and the hint at --simulate."""
+    """Exit 77: what to set, the key file for cron, and the hint at --simulate, which can be followed."""
     write_jobs(tmp_path / "jobs.jsonl", prompts(1))
     done = batchrun("run", "jobs.jsonl", cwd=tmp_path)
     assert done.returncode == 77
+    assert batchrun("run", "jobs.jsonl", "--simulate", "--scenario", "instant", cwd=tmp_path).returncode == 0
     for word in ("ANTHROPIC_API_KEY", "--key-file", "--simulate"):
         assert word in done.stderr
 

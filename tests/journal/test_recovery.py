@@ -72,7 +72,7 @@ def test_a_result_without_its_checkpoint_is_adopted(state: StateDir) -> None:
     """It is paid: killed between the two writes, the item is not asked again."""
     damage(state.results, lambda data: data + encode_result(NEXT))
     [notice] = write(state)
-    assert "1 answers" in notice
+    assert "1 answer without a checkpoint was adopted" in notice
     assert finished_after_restart(state, *OUTCOMES, NEXT) == [*NAMES, "next"]
     assert read_result(state, checkpoints(state)[-1])["text"] == text_of("next")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 
 from batchrun.errors import StateError
 from batchrun.journal.state import StateDir
-from tests.journal.disks import DiskWithDiary
+from tests.journal.disks import DiskInMemory, DiskWithDiary
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,18 @@ def test_a_file_in_the_place_of_a_directory_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("mine")
     with pytest.raises(StateError, match=r"notes: a file stands .* --state DIR"):
         StateDir(tmp_path / "notes" / "jobs.batchrun").create()
+
+
+def test_where_no_directory_can_be_made_nothing_is_to_be_brought_back(tmp_path: Path) -> None:
+    """As in /proc: what never was there is not gone."""
+
+    class DiskThatTakesNoNames(DiskInMemory):
+        def make_directory(self, path: Path, mode: int) -> None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    with pytest.raises(StateError) as caught:
+        StateDir(tmp_path / "x").create(DiskThatTakesNoNames())
+    assert str(caught.value).endswith("No such file or directory; give another place with --state DIR")
 
 
 def test_a_place_that_cannot_be_looked_into_is_no_traceback(tmp_path: Path) -> None:

@@ -88,11 +88,11 @@ CLAUDE = BackendConfig(claudes_key=True)
 
 
 def test_without_credentials_the_remedy_is_told() -> None:
-    """Exit 77, before anything is sent, naming the variable, the flag for cron, and the way to try it without a key."""
+    """Exit 77, before anything is sent, naming the variable and the flag for cron; who can do without a key adds how."""
     with pytest.raises(CredentialsError) as caught:
         AnthropicProvider(CLAUDE, max_slots=1)
     assert caught.value.exit_code is ExitCode.NO_CREDENTIALS
-    for remedy in ("ANTHROPIC_API_KEY", "--key-file", "--simulate"):
+    for remedy in ("ANTHROPIC_API_KEY", "--key-file"):
         assert remedy in str(caught.value)
 
 
@@ -131,6 +131,13 @@ async def test_the_embedded_provider_never_gets_a_real_key(monkeypatch: pytest.M
     monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", f"X-Pass: {CANARY}")
     received = await sent(Request(BODY), {"simulated": True, "claudes_key": True})
     assert CANARY not in str(received.headers)
+
+
+async def test_what_the_embedded_provider_says_keeps_its_words() -> None:
+    """The key that is sent to it is no word of its messages, from which a key is taken out."""
+    async with provider_for(BackendConfig(simulated=True)) as provider:
+        said = "The simulated rate limit of this organization was exceeded."
+        assert provider.kept(said) == said
 
 
 async def test_an_identity_of_the_workload_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -259,5 +259,6 @@ def test_a_job_file_that_has_changed_is_a_reason_to_run_again() -> None:
 def test_finished_items_with_another_request_are_told() -> None:
     """As the newest run counted them."""
     found = standing(ended(0, "finished", counted=Totals(done=300), changed=1))
-    assert "job file | 1 finished item asks something else there now; the old answers were kept" in page(found)
+    told = "1 finished item asks something else there now; the old answer was kept (--changed ask asks it again)"
+    assert f"job file | {told}" in page(found)
     assert status_facts(found)["items_changed"] == 1

@@ -96,3 +96,15 @@ def test_after_a_drain_the_last_line_is_the_command(tmp_path: Path) -> None:
     writer.run_ends("run-1", 90, 75, "SIGTERM received")
     last = report_page(read(writer, 200), 80, UTC)[-1]
     assert last == Command("To go on (2 pending):", f"batchrun run {writer.jobs} --model m")
+
+
+def test_an_older_run_is_told_as_one(tmp_path: Path) -> None:
+    """Where none ended in the time that was asked for, nobody takes the newest one for last night's."""
+    writer = StateWriter(tmp_path / "jobs.jsonl")
+    writer.run_begins("run-1", 0, 1, 1)
+    writer.finish(outcome("a"))
+    writer.run_ends("run-1", 90)
+    day = 24 * 3600
+    told = "No run ended in the last 24 h 00 min; this is the newest one."
+    assert told not in titles(report_page(read(writer, day), 80, UTC))
+    assert titles(report_page(read(writer, day + 91), 80, UTC))[1] == told
