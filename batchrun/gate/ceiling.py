@@ -23,7 +23,8 @@ def lowest(limit: int, seen: Observation, bounds: GateBounds, memory: Memory, us
     target, host, allowance, loop = bounds.target_cpu, memory.host, memory.allowance, memory.loop
     most, by = float(bounds.max_slots), LimitedBy.MAX_SLOTS
     if host is not None:
-        slots = fitting(host, target, limit, use)
+        pegged = host.cost * 100.0 / loop.cost if loop is not None and loop.is_sure else inf
+        slots = fitting(host, target, limit, use, pegged)
         if slots < most:
             most, by = slots, LimitedBy.NEIGHBOUR if host.others > target - FLOOR else LimitedBy.CPU
     if loop is not None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 SOONEST, LATEST = 6, 128  # periods between two gifts; later where the least gift, a slot, is a large part of all
 WAIT = 16  # periods in which somebody may take what was given
 PART, LARGE_PART = 1 / 16, 1 / 12  # of the slots; the large one of who has more than all others
-TAKEN = 0.25  # of the gift: so much more of others' use is no chance
+TAKEN = 0.5  # of the gift: so much more of others' use is no chance
 
 
 class Courtesy(NamedTuple):

@@ -14,9 +14,9 @@ ALPHA = 0.12  # of the smoothing; slower than the articles' 0.3, for what is far
 NEWS_ALPHA = 0.5
 FAR = 10.0  # points: what is off by so much twice running is news and no noise
 FLOOR = 5.0  # points: a run that costs the machine no more is never cut, however busy others keep it
-AIM = 3.0  # points above the target up to which slots are added
+AIM = 4.0  # points above the target up to which slots are added
 TOP = 5.0  # points above the target that the last slot may reach, where a slot costs much
-CUT = 6.0  # points above the target from which on slots are taken away ...
+CUT = 7.0  # points above the target from which on slots are taken away ...
 CUT_PER_COST = 0.1  # ... and so much more for each point that a slot costs, up to
 MOST_COST = 30.0
 NEWS = 5  # periods for which a jump is news: the time in which a gate makes room for whoever has come
@@ -85,7 +85,7 @@ def follow(gauge: Gauge | None, busy: float, own: float, slots: float, mix: Mix)
     old_busy, old_own, old_slots, cost, was_far, news, is_sure = gauge
     if cost < NOTHING:
         cost = seen
-    elif mix is Mix.TYPICAL and busy < SQUEEZED and old_busy < SQUEEZED:
+    elif mix is Mix.TYPICAL and seen and busy < SQUEEZED and old_busy < SQUEEZED:
         cost += (COST_ALPHA if is_sure else 1.0) * (seen - cost)
         is_sure = True
     elif seen > cost and mix is not Mix.DRAINING:
@@ -115,9 +115,9 @@ def dearer(gauge: Gauge) -> Gauge:
     return gauge._replace(cost=gauge.own / gauge.slots)
 
 
-def fitting(gauge: Gauge, target: float, limit: int, use: Use) -> float:
+def fitting(gauge: Gauge, target: float, limit: int, use: Use, most: float = inf) -> float:
     """The most slots of a gate on a CPU that is shared with others: fewer than `limit` where it is too busy, otherwise
-    as many as there is room for."""
+    as many as there is room for. The run cannot use more than `most` points of it, however many slots there are."""
     cost, others = gauge.cost, gauge.busy - gauge.own
     margin = AIM if gauge.news else CUT + min(cost, MOST_COST) * CUT_PER_COST
     if gauge.busy > target + margin and gauge.own > FLOOR:
@@ -135,10 +135,10 @@ def fitting(gauge: Gauge, target: float, limit: int, use: Use) -> float:
         return min(limit, least + is_fit)
     if not cost:
         return inf
-    full = cost * use.when_full(limit)
+    full = min(most, cost * use.when_full(limit))
     room = max(target + AIM - others, FLOOR) - full
     if room < cost:
-        return limit + (room > 0 and others + full + cost <= target + TOP)
+        return limit + (room > 0 and others + min(most, full + cost) <= target + TOP)
     return limit + room / cost / use.gates
 
 
