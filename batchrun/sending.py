@@ -16,6 +16,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from batchrun import loop
 from batchrun.attempts import Manner
 from batchrun.config import RunConfig
 from batchrun.curfew import Curfew, next_occurrence
@@ -87,7 +88,7 @@ def send(config: RunConfig, jobs: JobFile, journal: Journal, told: Told) -> Endi
             told.teller.say(warning)
         sending = _Sending(config, jobs, journal, Asked(providers, tariffs), told)
         try:
-            done = asyncio.run(sending.work())
+            done = loop.run(sending.work())
         except BatchrunError as exc:
             # The disk may be what ended it; the run then counts as killed, which is no lie.
             with contextlib.suppress(JournalError):

@@ -6,7 +6,6 @@ backend's headers are not for everybody. What is measured is not known here.
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import json
 import os
@@ -15,6 +14,7 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from batchrun import loop
 from batchrun.errors import BatchrunError, ConfigError, CredentialsError, UsageError
 
 Figures = dict[str, Any]
@@ -60,7 +60,7 @@ def be_worker(
         gc.collect()
         gc.freeze()
     try:
-        figures = asyncio.run(measure(told["order"]))
+        figures = loop.run(measure(told["order"]))
     except BatchrunError as exc:
         sys.stderr.write(f"{_MARK}{exc}\n")
         sys.exit(int(exc.exit_code))

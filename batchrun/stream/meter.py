@@ -95,9 +95,9 @@ class Meter:
         """Seconds since the attempt began."""
         return self._wall() - self._wall_began
 
-    def content(self) -> float:
-        """A piece of the answer has come; gives the age of the attempt."""
-        self.chunks += 1
+    def content(self, pieces: int = 1) -> float:
+        """So many pieces of the answer have come; gives the age of the attempt."""
+        self.chunks += pieces
         now = self._wall()
         if self._first_token_at is None:
             self._first_token_at = now

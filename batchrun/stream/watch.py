@@ -50,6 +50,11 @@ class Watch:
             assert self._expired is not None
             raise AttemptFailed(Failure(self._expired, self.clocks.explain(self._expired))) from timeout
 
+    @property
+    def left(self) -> float:
+        """Seconds to the next deadline."""
+        return self.clocks.deadline()[0] - self._loop.time()
+
     def connecting(self) -> None:
         self.clocks.connecting()
 

@@ -14,10 +14,11 @@ import pytest
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.providers.anthropic import AnthropicProvider
 from batchrun.providers.provider import BackendConfig, Provider, Request
-from batchrun.stream.attempt import MAX_TICK, attempt
+from batchrun.stream.attempt import attempt
 from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.message import Message
 from batchrun.stream.meter import Account, Meter
+from batchrun.stream.tick import MAX_TICK, TICK_PER_AGE
 from tests.providers.fakes import (
     End,
     FakeProvider,
@@ -250,7 +251,7 @@ async def test_reads_are_unpaced_at_both_ends_and_rarer_the_older_the_stream() -
     provider = ProviderThatAnswers(*"0123456789", seconds_a_piece=2.5)
     await ask(provider, ClockLimits())
     *between, last = provider.paces
-    assert between == [pytest.approx(min(MAX_TICK, nth * 2.5 / 50)) for nth in range(1, 11)]
+    assert between == [pytest.approx(min(MAX_TICK, nth * 2.5 * TICK_PER_AGE)) for nth in range(1, 11)]
     assert between[-1] == MAX_TICK
     assert last == 0.0
 
