@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from batchrun.providers.tls import TlsLayer
 
@@ -23,7 +21,7 @@ CLOSED = "the connection was closed"
 class Channel:
     """Over a connected socket that never blocks. All that goes wrong is an OSError, an `ssl.SSLError` among them."""
 
-    __slots__ = ("_layers", "_loop", "_sock", "_unsent", "_waiter")
+    __slots__ = ("_is_watched", "_layers", "_loop", "_sock", "_unsent", "_waiter", "has_waited")
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock: socket.socket | None = sock
@@ -31,6 +29,8 @@ class Channel:
         self._layers: tuple[TlsLayer, ...] = ()  # the outermost first: a tunnel through an encrypted proxy has two
         self._unsent = b""
         self._waiter: asyncio.Future[None] | None = None
+        self._is_watched = False  # whether the loop tells us of bytes
+        self.has_waited = False  # whether nothing was there when the last read began
 
     def __repr__(self) -> str:
         state = "closed" if self._sock is None else f"socket {self._sock.fileno()}"
@@ -70,8 +70,13 @@ class Channel:
 
     async def receive(self) -> bytes | memoryview:
         """What has come, at least one byte; nothing at the end. Valid until the next await."""
-        while (data := self.receive_now()) is None:
-            await self._until(self._loop.add_reader, self._loop.remove_reader)
+        # While the loop watches, a look of our own would be the second one.
+        self.has_waited = self._is_watched
+        data = None if self._is_watched else self.receive_now()
+        while data is None:
+            self.has_waited = True
+            await self._until_readable()
+            data = self.receive_now()
         return data
 
     def receive_now(self) -> bytes | memoryview | None:
@@ -87,6 +92,12 @@ class Channel:
             return _BUFFER[:count]
         return self._decrypted(_BUFFER[:count])
 
+    def look_away(self) -> None:
+        """Let what comes gather in the kernel."""
+        if self._is_watched and self._sock is not None:
+            self._is_watched = False
+            self._loop.remove_reader(self._sock.fileno())
+
     def close(self) -> None:
         """Whoever waits for it is told that it broke."""
         if self._sock is None:
@@ -94,8 +105,10 @@ class Channel:
         sock, self._sock = self._sock, None
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(ConnectionResetError(CLOSED))
-        self._loop.remove_reader(sock.fileno())
-        self._loop.remove_writer(sock.fileno())
+        if self._is_watched:
+            self._loop.remove_reader(sock.fileno())
+        if self._unsent:
+            self._loop.remove_writer(sock.fileno())
         sock.close()
 
     def _decrypted(self, data: bytes | memoryview) -> bytes | memoryview | None:
@@ -115,7 +128,7 @@ class Channel:
             data = layer.encrypt(data) if data else data
         self._unsent += data
         while not self._flush():
-            await self._until(self._loop.add_writer, self._loop.remove_writer)
+            await self._until_writable()
 
     def _flush(self) -> bool:
         """Send as much as the socket takes now; True when that was all."""
@@ -129,18 +142,36 @@ class Channel:
             self._unsent = self._unsent[sent:]
         return True
 
-    async def _until(self, add: Callable[..., Any], remove: Callable[[int], Any]) -> None:
-        """Wait until the socket can be read, or written."""
+    async def _until_readable(self) -> None:
+        """Wait for bytes. The loop goes on watching: while a peer is slower than we read, that is one call less."""
+        if self._sock is None:
+            raise ConnectionResetError(CLOSED)
+        if not self._is_watched:
+            self._is_watched = True
+            self._loop.add_reader(self._sock.fileno(), self._readable)
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _readable(self) -> None:
+        if self._waiter is None:
+            self.look_away()
+        else:
+            _wake(self._waiter)
+
+    async def _until_writable(self) -> None:
         if self._sock is None:
             raise ConnectionResetError(CLOSED)
         waiter = self._waiter = self._loop.create_future()
-        add(self._sock.fileno(), _wake, waiter)
+        self._loop.add_writer(self._sock.fileno(), _wake, waiter)
         try:
             await waiter
         finally:
             self._waiter = None
             if self._sock is not None:
-                remove(self._sock.fileno())
+                self._loop.remove_writer(self._sock.fileno())
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

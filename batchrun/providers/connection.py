@@ -60,12 +60,15 @@ class Connection:
         Raises:
             httpx2.ReadError: the connection broke. httpx2.RemoteProtocolError: it ended early, or spoke no HTTP.
         """
-        await self.pacer.wait()
+        pacer, channel = self.pacer, self.channel
+        if pacer.tick > 0 and not pacer.is_ahead:
+            channel.look_away()
+            await pacer.wait()
         try:
-            data = await self.channel.receive()
+            data = await channel.receive()
         except OSError as exc:
             raise httpx2.ReadError(_told(exc)) from exc
-        self.pacer.took(len(data))
+        pacer.took(len(data), has_waited=channel.has_waited)
         if data:
             self.has_heard = True
             self.parser.feed(data)

@@ -131,8 +131,7 @@ class _Reading:
 
     async def _content(self, texts: list[str], reply: Reply, watch: Watch) -> None:
         """The answer has grown by these; a piece of something else than text is an empty one."""
-        watch.progressed()
-        reply.pace(tick(self._meter.content(len(texts)), watch.left))
+        reply.pace(tick(self._meter.content(len(texts)), watch.progressed()))
         if self._pipe is not None or self._rule is not None:
             for text in texts:
                 if text:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 MAX_TICK = 0.25  # seconds; a batch needs no token sooner, and beyond it little more is saved (measured)
-TICK_PER_AGE = 1 / 60  # the end is seen half a tick late on the mean, which is to stay below one per cent of the wall
+TICK_PER_AGE = 1 / 50  # the end is seen half a tick late on the mean: one per cent of the wall
 # Bytes that wait in the kernel are not known to the clocks: near a deadline they are looked for more often.
 TICK_PER_LEFT = 1 / 8
 
