@@ -6,7 +6,7 @@ under all of them is the same, so its speed cancels out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from batchrun.bench.streaming import Certificate, Streams, own_certificate, streaming
@@ -85,13 +85,8 @@ class CaseFigures:
         return self.clients[client].microseconds_an_event / self.clients[to].microseconds_an_event
 
 
-def measure_cases(
-    cases: Sequence[Case],
-    clients: Sequence[str] = CLIENTS,
-    told: Callable[[Case, str], None] = lambda case, client: None,
-) -> Iterator[CaseFigures]:
-    """Run each client once a case against a fresh server; `told` hears what comes next. Cases over TLS are left out
-    where no certificate can be made.
+def measure_cases(cases: Sequence[Case], clients: Sequence[str] = CLIENTS) -> Iterator[CaseFigures]:
+    """Run each client once a case against a fresh server. Cases over TLS are left out where no certificate can be made.
 
     Raises:
         BatchrunError: a client did not end well.
@@ -100,11 +95,8 @@ def measure_cases(
         for case in cases:
             if case.is_tls and certificate is None:
                 continue
-            figures = {}
-            for client in clients:
-                told(case, client)
-                figures[client] = _measure(case, client, certificate if case.is_tls else None)
-            yield CaseFigures(case, figures)
+            shown = certificate if case.is_tls else None
+            yield CaseFigures(case, {client: _measure(case, client, shown) for client in clients})
 
 
 def _measure(case: Case, client: str, certificate: Certificate | None) -> ClientFigures:

@@ -1,4 +1,4 @@
-"""The least that a stream can cost in this language: a protocol, llhttp, one JSON parser, and nothing that a night needs.
+"""The least that a stream can cost in this language: a protocol, llhttp, a JSON parser, nothing that a night needs.
 
 No clocks, no retry, no record of who used what; the reads are paced as batchrun's are. What is measured against it is
 what all of that costs.
@@ -76,7 +76,7 @@ async def ask(base_url: str, body: Mapping[str, Any], context: ssl.SSLContext | 
     content = orjson.dumps(dict(body) | {"stream": True})
     head = f"POST /v1/messages HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: {len(content)}\r\n\r\n"
     _, stream = await asyncio.get_running_loop().create_connection(
-        lambda: FloorStream(head.encode() + content), parts.hostname, parts.port, ssl=context
+        lambda: FloorStream(head.encode() + content), parts.hostname or "", parts.port or 0, ssl=context
     )
     await stream.ended
     return stream

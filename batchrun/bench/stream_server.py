@@ -208,7 +208,7 @@ class Serving:
 
 async def serve(order: argparse.Namespace) -> None:
     """Serve until stdin ends, which it does when the parent dies, however it dies."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     context = None
     if order.certificate:

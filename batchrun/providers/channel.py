@@ -1,7 +1,7 @@
 """Bytes to and from one peer: a socket that is read in the reader's own steps, and the TLS on top of it.
 
-Nothing of it runs in a callback of the loop, where nobody knows whom to charge: receiving and decrypting are steps of
-the item that reads. While nobody reads, what comes gathers in the kernel. What the bytes mean is not known here.
+Nothing is received but when somebody asks for it: while nobody does, what comes gathers in the kernel, and who asks is
+charged for receiving and decrypting. What the bytes mean is not known here.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from batchrun.providers.tls import TlsLayer
 
@@ -21,7 +23,7 @@ CLOSED = "the connection was closed"
 class Channel:
     """Over a connected socket that never blocks. All that goes wrong is an OSError, an `ssl.SSLError` among them."""
 
-    __slots__ = ("_is_watched", "_layers", "_loop", "_sock", "_unsent", "_waiter", "has_waited")
+    __slots__ = ("_layers", "_loop", "_sock", "_unsent", "_waiter")
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock: socket.socket | None = sock
@@ -29,8 +31,6 @@ class Channel:
         self._layers: tuple[TlsLayer, ...] = ()  # the outermost first: a tunnel through an encrypted proxy has two
         self._unsent = b""
         self._waiter: asyncio.Future[None] | None = None
-        self._is_watched = False  # whether the loop tells us of bytes
-        self.has_waited = False  # whether nothing was there when the last read began
 
     def __repr__(self) -> str:
         state = "closed" if self._sock is None else f"socket {self._sock.fileno()}"
@@ -70,13 +70,8 @@ class Channel:
 
     async def receive(self) -> bytes | memoryview:
         """What has come, at least one byte; nothing at the end. Valid until the next await."""
-        # While the loop watches, a look of our own would be the second one.
-        self.has_waited = self._is_watched
-        data = None if self._is_watched else self.receive_now()
-        while data is None:
-            self.has_waited = True
-            await self._until_readable()
-            data = self.receive_now()
+        while (data := self.receive_now()) is None:
+            await self._until(self._loop.add_reader, self._loop.remove_reader)
         return data
 
     def receive_now(self) -> bytes | memoryview | None:
@@ -92,12 +87,6 @@ class Channel:
             return _BUFFER[:count]
         return self._decrypted(_BUFFER[:count])
 
-    def look_away(self) -> None:
-        """Let what comes gather in the kernel."""
-        if self._is_watched and self._sock is not None:
-            self._is_watched = False
-            self._loop.remove_reader(self._sock.fileno())
-
     def close(self) -> None:
         """Whoever waits for it is told that it broke."""
         if self._sock is None:
@@ -105,9 +94,7 @@ class Channel:
         sock, self._sock = self._sock, None
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(ConnectionResetError(CLOSED))
-        if self._is_watched:
             self._loop.remove_reader(sock.fileno())
-        if self._unsent:
             self._loop.remove_writer(sock.fileno())
         sock.close()
 
@@ -128,7 +115,7 @@ class Channel:
             data = layer.encrypt(data) if data else data
         self._unsent += data
         while not self._flush():
-            await self._until_writable()
+            await self._until(self._loop.add_writer, self._loop.remove_writer)
 
     def _flush(self) -> bool:
         """Send as much as the socket takes now; True when that was all."""
@@ -142,36 +129,18 @@ class Channel:
             self._unsent = self._unsent[sent:]
         return True
 
-    async def _until_readable(self) -> None:
-        """Wait for bytes. The loop goes on watching: while a peer is slower than we read, that is one call less."""
-        if self._sock is None:
-            raise ConnectionResetError(CLOSED)
-        if not self._is_watched:
-            self._is_watched = True
-            self._loop.add_reader(self._sock.fileno(), self._readable)
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
-    def _readable(self) -> None:
-        if self._waiter is None:
-            self.look_away()
-        else:
-            _wake(self._waiter)
-
-    async def _until_writable(self) -> None:
+    async def _until(self, add: Callable[..., Any], remove: Callable[[int], Any]) -> None:
+        """Wait until the socket can be read, or written."""
         if self._sock is None:
             raise ConnectionResetError(CLOSED)
         waiter = self._waiter = self._loop.create_future()
-        self._loop.add_writer(self._sock.fileno(), _wake, waiter)
+        add(self._sock.fileno(), _wake, waiter)
         try:
             await waiter
         finally:
             self._waiter = None
             if self._sock is not None:
-                self._loop.remove_writer(self._sock.fileno())
+                remove(self._sock.fileno())
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

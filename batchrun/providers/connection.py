@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
@@ -9,14 +10,13 @@ from typing import Any
 import httpx2
 
 from batchrun.providers.channel import Channel
-from batchrun.providers.pacer import Pacer
+from batchrun.providers.pacer import GRID, MAX_GATHERED, Pacer
+from batchrun.providers.provider import Pace
 from batchrun.providers.response_parser import ResponseParser
 
 
 class Connection:
     """Serves one request at a time. `idle_since` is by the loop's clock, while it serves none."""
-
-    __slots__ = ("channel", "has_heard", "idle_since", "pacer", "parser")
 
     def __init__(self, channel: Channel, pacer: Pacer) -> None:
         self.channel = channel
@@ -24,6 +24,11 @@ class Connection:
         self.parser = ResponseParser()
         self.has_heard = False  # whether a byte has come since the last request
         self.idle_since = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._gathered = 0
+        self._wanted_at = 0.0
+        self.longest = 0.0  # seconds for which a paced reader may go without what has come
+        self._failure: httpx2.TransportError | None = None  # what a look met with
 
     def __repr__(self) -> str:
         return f"<Connection {self.channel!r} {self.parser!r} {self.pacer!r}>"
@@ -55,20 +60,42 @@ class Connection:
         self.parser = ResponseParser()
 
     async def read_on(self) -> None:
-        """Wait until the pacer allows it and something is there; feed the parser with all that has gathered.
+        """Wait until something is there, and at a pace until it is worth the reader's while; the parser is fed with it.
 
         Raises:
             httpx2.ReadError: the connection broke. httpx2.RemoteProtocolError: it ended early, or spoke no HTTP.
         """
-        pacer, channel = self.pacer, self.channel
-        if pacer.tick > 0 and not pacer.is_ahead:
-            channel.look_away()
-            await pacer.wait()
+        if self.pacer.tick <= 0:
+            try:
+                data = await self.channel.receive()
+            except OSError as exc:
+                raise httpx2.ReadError(_told(exc)) from exc
+            self._feed(data)
+            return
+        self._gathered = 0
+        self._wanted_at = self._loop.time() + self.longest - GRID
+        await self.pacer.gather(self._look)
+        if self._failure is not None:
+            raise self._failure
+
+    def _look(self) -> bool:
+        """Take what has come; True when the reader is wanted: at the end, when there is much, or when it is time."""
         try:
-            data = await channel.receive()
+            data = self.channel.receive_now()
+            if data is not None:
+                self._gathered += len(data)
+                self.pacer.took(len(data))
+                self._feed(data)
+        except httpx2.TransportError as exc:
+            self._failure = exc
         except OSError as exc:
-            raise httpx2.ReadError(_told(exc)) from exc
-        pacer.took(len(data), has_waited=channel.has_waited)
+            self._failure = httpx2.ReadError(_told(exc))
+            self._failure.__cause__ = exc
+        if self._failure is not None or self.parser.is_complete or self._gathered >= MAX_GATHERED:
+            return True
+        return self._gathered > 0 and self._loop.time() >= self._wanted_at
+
+    def _feed(self, data: bytes | memoryview) -> None:
         if data:
             self.has_heard = True
             self.parser.feed(data)
@@ -117,10 +144,10 @@ class Body(httpx2.AsyncByteStream):
                 return b""
             await connection.read_on()
 
-    def pace(self, seconds: float) -> None:
-        """From now on read at most once per so many seconds; 0: at once."""
+    def pace(self, pace: Pace) -> None:
         if self._connection is not None:
-            self._connection.pacer.tick = seconds
+            self._connection.pacer.tick = pace.tick
+            self._connection.longest = pace.longest
 
     async def aclose(self) -> None:
         connection, self._connection = self._connection, None

@@ -13,7 +13,7 @@ import httpx2
 
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.providers.failures import kept_message
-from batchrun.providers.provider import HearsQuotas
+from batchrun.providers.provider import HearsQuotas, Pace
 from batchrun.providers.quota import Quota, quotas_in
 from batchrun.providers.transport import body_of
 
@@ -63,9 +63,9 @@ class HttpReply:
         except WIRE_ERRORS as exc:
             raise AttemptFailed(broken(exc, self._secret, request_id_of(self._response))) from exc
 
-    def pace(self, seconds: float) -> None:
+    def pace(self, pace: Pace) -> None:
         if self._body is not None:
-            self._body.pace(seconds)
+            self._body.pace(pace)
 
     async def close(self) -> None:
         await self._response.aclose()

@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from batchrun.failure import AttemptFailed, Cause, Failure
-from batchrun.providers.provider import Provider, Reply, Request
+from batchrun.providers.pacer import CHARGE
+from batchrun.providers.provider import AT_ONCE, Provider, Reply, Request
 from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.folds import DOCUMENTS, FOLDS, Fold
 from batchrun.stream.message import Kind, MalformedData, Message, StreamError, Truncated
@@ -17,7 +18,7 @@ from batchrun.stream.meter import Meter
 from batchrun.stream.pipe import Pipe, SinkFailed
 from batchrun.stream.sse import ProtocolError, ServerSentEvent, SSEDecoder
 from batchrun.stream.stop_rule import STOP_RULE, StopRule
-from batchrun.stream.tick import tick
+from batchrun.stream.tick import pace_of
 from batchrun.stream.watch import Watch
 
 
@@ -39,12 +40,15 @@ async def attempt(
         AttemptFailed: whatever went wrong, with the tokens that were received and are thrown away.
     """
     fold = FOLDS[provider.wire]()
+    token = CHARGE.set(meter.charge)
     try:
         return await _ask(provider, request, limits, _Reading(fold, meter, listeners))
     except AttemptFailed as failed:
         raise AttemptFailed(_with_part(failed.failure, fold)) from failed
     except (ProtocolError, Truncated, StreamError) as exc:
         raise AttemptFailed(_with_part(Failure(_cause_of(exc), provider.kept(str(exc))), fold)) from exc
+    finally:
+        CHARGE.reset(token)
 
 
 def _with_part(failure: Failure, fold: Fold) -> Failure:
@@ -123,7 +127,7 @@ class _Reading:
     async def _take_one(self, event: ServerSentEvent, reply: Reply, watch: Watch) -> None:
         kind = self._fold.feed(event.data) if self._stopped_by is None else self._feed_beyond(event)
         if kind is Kind.STOP_REASON:
-            reply.pace(0.0)
+            reply.pace(AT_ONCE)
         if kind is Kind.CONTENT and self._stopped_by is None:
             await self._content([self._fold.last_text], reply, watch)
         elif kind is not Kind.PING:
@@ -131,7 +135,7 @@ class _Reading:
 
     async def _content(self, texts: list[str], reply: Reply, watch: Watch) -> None:
         """The answer has grown by these; a piece of something else than text is an empty one."""
-        reply.pace(tick(self._meter.content(len(texts)), watch.progressed()))
+        reply.pace(pace_of(self._meter.content(len(texts)), watch.progressed()))
         if self._pipe is not None or self._rule is not None:
             for text in texts:
                 if text:

@@ -99,6 +99,10 @@ class Meter:
         """Seconds since the attempt began."""
         return self._wall() - self._wall_began
 
+    def charge(self, seconds: float) -> None:
+        """What was done for the item outside its own steps."""
+        self._account.cpu += seconds
+
     def content(self, pieces: int = 1) -> float:
         """So many pieces of the answer have come; gives the age of the attempt."""
         self.chunks += pieces

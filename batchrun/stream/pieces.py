@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-JOINED = 512  # pieces at a time; a megabyte in pieces of four letters would otherwise take sixteen
+JOINED = 64  # pieces at a time; a megabyte in pieces of four letters would otherwise take sixteen
 
 
 class Pieces:

@@ -144,11 +144,13 @@ class SSEDecoder:
 
 def _run_of_events(data: bytes) -> list[ServerSentEvent] | None:
     """The events, where there is nothing but plain ones to the last byte; None where a closer look is needed."""
-    if b"event: ping" in data or len(data) > MAX_EVENT_BYTES:
+    if len(data) > MAX_EVENT_BYTES:
         return None
     form, lines = (_NAMED, 3) if data.startswith(b"event: ") else (_NAMELESS, 2)
     found = form.findall(data)
     # Each begins a line and ends with one: if all line ends are theirs, so is every byte.
     if data.count(b"\n") != lines * len(found):
         return None
+    if b"event: ping" in data:
+        found = [(name, b"" if name == PING and not said.startswith(b"{") else said) for name, said in found]
     return list(map(_event, found))

@@ -1,100 +1,132 @@
-"""When a paced reader is woken: once a tick, on a grid that all share, out of step with the others."""
+"""When a paced connection is looked at: once a tick, on a grid that all share; and who is charged for it."""
 
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
-from batchrun.providers.pacer import GRID, MAX_GATHERED, Grid, Pacer
+from batchrun.providers.pacer import CHARGE, GRID, GROUPS, MAX_GATHERED, Grid, Pacer
 from tests.virtual_time import START, in_virtual_time
 
-TICK = 0.25
+TICK = 0.24  # a period that readers share as it is
+
+
+def time() -> float:
+    return asyncio.get_running_loop().time() - START
 
 
 async def moments(pacer: Pacer, count: int, taken: int = 0) -> list[float]:
-    """When so many reads may happen, in seconds from the start of the clock; each takes so many bytes."""
-    reads = []
-    for _ in range(count):
-        await pacer.wait()
-        pacer.took(taken, has_waited=False)
-        reads.append(asyncio.get_running_loop().time() - START)
-    return reads
+    """When the next looks happen, in seconds from the start of the clock; each takes so many bytes."""
+    looks: list[float] = []
+
+    def look() -> bool:
+        looks.append(time())
+        pacer.took(taken)
+        return len(looks) == count
+
+    await pacer.gather(look)
+    return looks
 
 
 @in_virtual_time
-async def test_an_unpaced_connection_never_waits() -> None:
-    """A tick of 0 is no pace at all."""
-    assert await moments(Grid().pacer(), 10) == [0.0] * 10
-
-
-@in_virtual_time
-async def test_a_paced_connection_is_read_once_a_tick() -> None:
-    """One read a tick, on the grid that many streams share."""
+async def test_a_paced_connection_is_looked_at_once_a_tick() -> None:
+    """One look a tick, on the grid that many streams share; the reader is woken by the last one alone."""
     pacer = Pacer(Grid())
     pacer.tick = TICK
-    reads = await moments(pacer, 4)
-    assert reads == [pytest.approx(nth * TICK, abs=GRID) for nth in (1, 2, 3, 4)]
-    assert all(read * 100 == pytest.approx(round(read * 100)) for read in reads)
+    first, *later = await moments(pacer, 5)
+    assert 0 < first <= TICK + GRID
+    assert later == [pytest.approx(first + nth * TICK) for nth in (1, 2, 3, 4)]
+    assert repr(pacer) == "<Pacer 240 ms>"
+
+
+@pytest.mark.parametrize("tick", [0.001, 0.01, 0.02, 0.031, 0.07, 0.1, 0.25])
+@in_virtual_time
+async def test_no_tick_is_exceeded(tick: float) -> None:
+    """What readers share is never longer than what one of them allows, or one moment of the grid."""
+    pacer = Pacer(Grid(), 1)
+    pacer.tick = tick
+    looks = [0.0, *await moments(pacer, 20)]
+    gaps = [later - earlier for earlier, later in pairwise(looks)]
+    assert max(gaps) <= max(tick, GRID) + 1e-6
+    assert min(gaps[1:]) >= min(tick, GRID) / 2
 
 
 @in_virtual_time
-async def test_a_read_that_waited_for_bytes_does_not_lead_to_a_burst() -> None:
-    """After a pause the reads are a tick apart again, not made up for."""
+async def test_a_pause_of_the_reader_does_not_lead_to_a_burst() -> None:
+    """What was not looked for while nobody read is not made up for."""
     pacer = Pacer(Grid())
     pacer.tick = TICK
-    await pacer.wait()
+    await moments(pacer, 1)
     await asyncio.sleep(10)
-    assert await moments(pacer, 3) == [pytest.approx(10 + nth * TICK, abs=GRID) for nth in (1, 2, 3)]
+    looks = await moments(pacer, 3)
+    assert looks[0] > 10
+    assert looks[2] - looks[0] == pytest.approx(2 * TICK)
 
 
 @in_virtual_time
-async def test_letting_a_pacer_go_takes_effect_at_once() -> None:
-    """With the tick back at 0 the next read does not wait for the old one's moment."""
-    pacer = Pacer(Grid())
-    pacer.tick = TICK
-    [first] = await moments(pacer, 1)
-    pacer.tick = 0.0
-    assert await moments(pacer, 2) == [first] * 2
-    assert repr(pacer) == "<Pacer 0 ms>"
-
-
-@in_virtual_time
-async def test_streams_that_began_together_are_not_read_together() -> None:
-    """The first wait is a share of the tick, another one for each: a thousand streams are no burst of a thousand."""
+async def test_streams_that_began_together_are_not_all_read_together() -> None:
+    """They stand in groups, each with moments of its own: a thousand streams are no burst of a thousand."""
     grid = Grid()
     firsts = []
-    for _ in range(20):
-        pacer = grid.pacer()
-        pacer.tick = TICK
-        async with asyncio.TaskGroup() as group:
-            began = asyncio.get_running_loop().time()
-            await group.create_task(pacer.wait())
-        firsts.append(asyncio.get_running_loop().time() - began)
-    assert len({round(first, 2) for first in firsts}) > 10
-    assert max(firsts) <= TICK + GRID
+    async with asyncio.TaskGroup() as group:
+        pacers = [grid.pacer() for _ in range(30)]
+        for pacer in pacers:
+            pacer.tick = TICK
+        tasks = [group.create_task(moments(pacer, 1)) for pacer in pacers]
+    firsts = [round(task.result()[0], 3) for task in tasks]
+    assert [firsts.count(first) for first in set(firsts)] == [30 / GROUPS] * GROUPS
 
 
 @in_virtual_time
 async def test_a_full_buffer_shortens_the_next_wait() -> None:
-    """Where four times too much had gathered, the next read comes four times as early: the peer must not wait for
+    """Where four times too much had gathered, the next look comes four times as early: the peer must not wait for
     us."""
     pacer = Pacer(Grid())
-    pacer.tick = 0.2
-    reads = await moments(pacer, 3, taken=4 * MAX_GATHERED)
-    assert reads == [pytest.approx(moment, abs=GRID) for moment in (0.2, 0.25, 0.3)]
+    pacer.tick = TICK
+    first, second, third = await moments(pacer, 3, taken=4 * MAX_GATHERED)
+    assert second - first == pytest.approx(TICK / 4, abs=GRID)
+    assert third - second == pytest.approx(TICK / 4, abs=GRID)
 
 
 @in_virtual_time
-async def test_a_cancelled_sleeper_holds_up_nobody() -> None:
-    """Who has gone is passed over when its moment comes."""
+async def test_a_reader_that_has_gone_is_not_looked_for() -> None:
+    """Its moment passes without a look, also where it reads again by then; the others are not held up."""
     grid = Grid()
     ours, theirs = Pacer(grid), Pacer(grid)
     ours.tick = theirs.tick = TICK
     async with asyncio.TaskGroup() as group:
-        gone = group.create_task(ours.wait())
-        group.create_task(theirs.wait())
-        await asyncio.sleep(0.01)
+        gone = group.create_task(moments(ours, 1))
+        others = group.create_task(moments(theirs, 2))
+        await asyncio.sleep(0)
         gone.cancel()
-    assert asyncio.get_running_loop().time() - START == pytest.approx(TICK, abs=GRID)
-    assert repr(grid) == "<Grid 0 sleepers at 0 moments>"
+        await asyncio.sleep(0)
+        again = group.create_task(moments(ours, 2))
+    assert len(others.result()) == 2
+    assert again.result()[1] - again.result()[0] == pytest.approx(TICK)
+    assert repr(grid) == "<Grid 0 looks at 0 moments>"
+
+
+@in_virtual_time
+async def test_each_reader_is_charged_for_its_own_looks() -> None:
+    """Looks happen outside the reader's steps; who reads says where they are to be charged."""
+    grid = Grid()
+    charges: dict[str, list[float]] = {"light": [], "heavy": []}
+
+    async def read(name: str) -> None:
+        CHARGE.set(charges[name].append)
+        pacer = Pacer(grid)
+        pacer.tick = TICK
+
+        def look() -> bool:
+            sum(range(300_000 if name == "heavy" else 3))
+            return len(charges[name]) == 4
+
+        await pacer.gather(look)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(read("light"))
+        group.create_task(read("heavy"))
+    assert [len(of) for of in charges.values()] == [5, 5]
+    assert sum(charges["heavy"]) > 10 * sum(charges["light"])

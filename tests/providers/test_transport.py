@@ -8,6 +8,7 @@ import socket
 import httpx2
 import pytest
 
+from batchrun.providers.provider import Pace
 from batchrun.providers.transport import CONNECTION_WATCH, body_of
 from tests.providers.scripted_server import (
     Received,
@@ -45,7 +46,7 @@ async def test_a_second_request_on_a_kept_connection_finds_it_unpaced() -> None:
                 assert body is not None
                 async with asyncio.timeout(5):
                     assert await response.aread() == b"data: 1\n\n"
-                body.pace(30.0)
+                body.pace(Pace(30.0, 30.0))
         assert len(server.wires) == 1
 
 

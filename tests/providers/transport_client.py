@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import httpx2
 
+from batchrun.providers.provider import Pace
 from batchrun.providers.transport import PacedTransport, body_of
 from tests.providers.scripted_server import LAST_CHUNK, Received, Script, Wire, chunk, stream_head
 
@@ -26,7 +27,7 @@ async def read_paced(response: httpx2.Response) -> tuple[bytes, int]:
     """The body read at a tick, and how often the reader was woken up: pieces that come together are one waking."""
     paced = body_of(response)
     assert paced is not None
-    paced.pace(TICK)
+    paced.pace(Pace(TICK, TICK))
     loop = asyncio.get_running_loop()
     body, wakings, last = b"", 0, 0.0
     async for piece in response.aiter_raw():
