@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
+from batchrun import loop
 from batchrun.attempts import Manner
 from batchrun.config import RunConfig
 from batchrun.curfew import Curfew, next_occurrence
@@ -91,7 +92,7 @@ def send(config: RunConfig, jobs: JobFile, journal: Journal, told: Told) -> Endi
             told.teller.say(warning)
         sending = _Sending(config, jobs, journal, Asked(providers, tariffs), told, curfew)
         try:
-            done = asyncio.run(sending.work())
+            done = loop.run(sending.work())
         except BatchrunError as exc:
             # The disk may be what ended it; the run then counts as killed, which is no lie.
             with contextlib.suppress(JournalError):

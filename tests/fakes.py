@@ -25,7 +25,7 @@ from batchrun.jobs.reader import JobFile, check_jobs
 from batchrun.journal.control import Control
 from batchrun.lane import GateTerms, Lane
 from batchrun.outcome import Outcome
-from batchrun.providers.provider import ConnectionWatch, HearsQuotas, Provider, Request, Wire
+from batchrun.providers.provider import ConnectionWatch, HearsQuotas, Pace, Provider, Request, Wire
 from batchrun.purse import Purse
 from batchrun.retry import RetryPolicy
 from batchrun.spent import Charge
@@ -56,7 +56,7 @@ class ScriptedReply:
 
     is_stream = True
 
-    def pace(self, seconds: float) -> None:
+    def pace(self, pace: Pace) -> None:
         pass
 
     async def chunks(self) -> AsyncIterator[bytes]:

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from batchrun import loop
 from batchrun.errors import BatchrunError, ConfigError, CredentialsError, UsageError
 
 Figures = dict[str, Any]
@@ -27,8 +28,11 @@ _BY_EXIT_CODE: dict[int, type[BatchrunError]] = {
 _MARK = "batchrun: "
 
 
-def run_worker(module: str, order: Mapping[str, Any], seconds: float, core: int | None) -> Figures:
-    """Run a worker of this room to its end, `seconds` being the longest that it may measure.
+def run_worker(
+    module: str, order: Mapping[str, Any], seconds: float, core: int | None, env: Mapping[str, str] | None = None
+) -> Figures:
+    """Run a worker of this room to its end, `seconds` being the longest that it may measure; `env` is added to what is
+    set here.
 
     Raises:
         BatchrunError: it did not end well; where it was the user's fault, as the class that says so.
@@ -36,7 +40,9 @@ def run_worker(module: str, order: Mapping[str, Any], seconds: float, core: int 
     words = [sys.executable, "-P", "-m", f"batchrun.bench.{module}"]
     said = json.dumps({"core": core, "order": dict(order)}, default=str).encode()  # a path is told as a text
     try:
-        done = subprocess.run(words, input=said, capture_output=True, timeout=seconds + START_SECONDS, check=False)
+        around = os.environ | dict(env or {})
+        limit = seconds + START_SECONDS
+        done = subprocess.run(words, input=said, capture_output=True, timeout=limit, check=False, env=around)
     except subprocess.TimeoutExpired:
         message = f"{module} measured for more than {seconds:.0f} s; ask for less, or try again on a calmer machine"
         raise BatchrunError(message) from None
@@ -47,20 +53,24 @@ def run_worker(module: str, order: Mapping[str, Any], seconds: float, core: int 
 
 
 def be_worker(
-    measure: Callable[[Mapping[str, Any]], Coroutine[Any, Any, Figures]], *, freezes_imports: bool = True
+    measure: Callable[[Mapping[str, Any]], Coroutine[Any, Any, Figures]],
+    *,
+    as_usual: Callable[[Mapping[str, Any]], bool] = lambda order: False,
 ) -> None:
     """The worker's own end: take the order, measure, tell.
 
     Args:
-        freezes_imports: as a run does: after the SDK's import a full collection stalls the loop for 130 ms.
+        as_usual: whether this is a program that knows nothing of what a run does before it begins: it freezes what was
+            imported, for after the SDK's import a full collection stalls the loop for 130 ms, and takes a faster loop.
     """
     told = json.load(sys.stdin)
     pin(0, told["core"])
-    if freezes_imports:
+    is_usual = as_usual(told["order"])
+    if not is_usual:
         gc.collect()
         gc.freeze()
     try:
-        figures = asyncio.run(measure(told["order"]))
+        figures = (asyncio.run if is_usual else loop.run)(measure(told["order"]))
     except BatchrunError as exc:
         sys.stderr.write(f"{_MARK}{exc}\n")
         sys.exit(int(exc.exit_code))

@@ -29,9 +29,9 @@ def calibrate(
     json: Json = False,
 ) -> None:
     """Send made-up tokens through your own consumer, and recommend the size of its pipe and how many slots."""
-    import asyncio
     from dataclasses import asdict
 
+    from batchrun import loop
     from batchrun.bench import calibrate as bench
     from batchrun.cli.terminal import print_json
     from batchrun.errors import BatchrunError
@@ -42,7 +42,7 @@ def calibrate(
     built = build_sink(SinkConfig(Path.cwd(), functions=(sink,)))
     assert built is not None
     try:
-        figures = asyncio.run(bench.calibrate(built, tokens, target_buffer_ms, rate))
+        figures = loop.run(bench.calibrate(built, tokens, target_buffer_ms, rate))
     except SinkFailed as exc:
         raise BatchrunError(f"{exc}; mend the consumer, then calibrate again") from exc
     if json:

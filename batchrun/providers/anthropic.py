@@ -24,8 +24,9 @@ from batchrun.masking import kept_message
 from batchrun.providers.credential import given_key, require_safe, sendable, unanswered_without_key
 from batchrun.providers.failures import cause_of_status, retry_after
 from batchrun.providers.provider import BackendConfig, ConnectionWatch, HearsQuotas, Request, Wire
+from batchrun.providers.proxy import proxy_for
 from batchrun.providers.reply import WIRE_ERRORS, HttpReply, broken, hand_on_quotas, nobody, replying, unanswered
-from batchrun.providers.transport import CONNECTION_WATCH, PacedTransport, client_over, proxy_for
+from batchrun.providers.transport import CONNECTION_WATCH, PacedTransport, client_over
 
 NO_CREDENTIALS = (
     "no credentials for {base_url}; set ANTHROPIC_API_KEY, or for cron put the key into a file with mode 0600 and give "

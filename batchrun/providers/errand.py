@@ -6,9 +6,6 @@ The transport tells what happens to it; nothing is sent or closed here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 
 # A connection that was closed while we wrote says so within a round trip. One that dies later had taken the request,
 # and may have it answered and paid: that is an attempt like any other.
@@ -33,27 +30,3 @@ class Errand:
         """Whether the connection, a kept one, had ended by then: as far as can be known, nobody has heard of it."""
         is_soon = asyncio.get_running_loop().time() - self._began < STALE_SECONDS
         return is_soon and not self.has_connected and not self.has_heard
-
-
-_PRESENT: ContextVar[Errand | None] = ContextVar("errand", default=None)
-
-
-@contextmanager
-def on_errand() -> Iterator[Errand]:
-    """What is connected and heard inside belongs to a new errand; all of it happens in the task of the request."""
-    errand = Errand()
-    token = _PRESENT.set(errand)
-    try:
-        yield errand
-    finally:
-        _PRESENT.reset(token)
-
-
-def note_connecting() -> None:
-    if (errand := _PRESENT.get()) is not None:
-        errand.has_connected = True
-
-
-def note_heard() -> None:
-    if (errand := _PRESENT.get()) is not None:
-        errand.has_heard = True

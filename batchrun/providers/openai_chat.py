@@ -21,6 +21,7 @@ from batchrun.providers.chat_errors import ChatError, error_in
 from batchrun.providers.credential import given_key, require_safe, unanswered_without_key
 from batchrun.providers.failures import retry_after
 from batchrun.providers.provider import BackendConfig, ConnectionWatch, HearsQuotas, Request, Wire
+from batchrun.providers.proxy import proxy_for
 from batchrun.providers.reply import (
     WIRE_ERRORS,
     HttpReply,
@@ -31,7 +32,7 @@ from batchrun.providers.reply import (
     request_id_of,
     unanswered,
 )
-from batchrun.providers.transport import CONNECTION_WATCH, PacedTransport, client_over, proxy_for
+from batchrun.providers.transport import CONNECTION_WATCH, PacedTransport, client_over
 
 OPENAI = "https://api.openai.com/v1"
 ASK_FOR_USAGE = {"stream_options": {"include_usage": True}}

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from batchrun.providers.quota import Quota
 
@@ -73,6 +73,17 @@ class ConnectionWatch(Protocol):
     def connected(self) -> None: ...
 
 
+class Pace(NamedTuple):
+    """How a body is read, in seconds: looked at once a `tick`, for its end, and handed on once `longest`. 0: at once,
+    as it comes."""
+
+    tick: float
+    longest: float
+
+
+AT_ONCE = Pace(0.0, 0.0)
+
+
 class Reply(Protocol):
     """An answer with status 200 whose body is still on the wire."""
 
@@ -87,8 +98,8 @@ class Reply(Protocol):
             AttemptFailed: the connection broke.
         """
 
-    def pace(self, seconds: float) -> None:
-        """From now on wake up at most once per so many seconds; meanwhile the bytes wait in the kernel. 0: at once."""
+    def pace(self, pace: Pace) -> None:
+        """From now on the chunks come at that pace; meanwhile the bytes wait in the kernel."""
 
 
 # Takes limits, and when the request was sent whose answer told them, by the event loop's clock.

@@ -9,24 +9,17 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-import httpcore2
 import httpx2
 
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.masking import kept_message
-from batchrun.providers.provider import HearsQuotas
+from batchrun.providers.provider import HearsQuotas, Pace
 from batchrun.providers.quota import Quota, quotas_in
-from batchrun.providers.transport import Pacer, pacer_of
+from batchrun.providers.transport import body_of
 
 # What a connection can die of. The transport's own errors come through as they are.
-WIRE_ERRORS = (
-    httpx2.HTTPError,
-    httpcore2.NetworkError,
-    httpcore2.ProtocolError,
-    httpcore2.ProxyError,
-    httpcore2.TimeoutException,
-)
-_UNREACHED = (httpcore2.ConnectError, httpcore2.ConnectTimeout, httpcore2.ProxyError)
+WIRE_ERRORS = (httpx2.HTTPError,)
+_UNREACHED = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError)
 
 
 class HttpReply:
@@ -35,7 +28,7 @@ class HttpReply:
     def __init__(self, response: httpx2.Response, secret: str | None) -> None:
         self._response = response
         self._secret = secret
-        self._pacer = pacer_of(response) or Pacer()
+        self._body = body_of(response)
 
     def __repr__(self) -> str:
         return f"<HttpReply {request_id_of(self._response)}>"
@@ -60,20 +53,21 @@ class HttpReply:
             raise AttemptFailed(Failure(Cause.SERVER_ERROR, message, status=200))
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        encoded = self._response.headers.get("content-encoding", "identity") != "identity"
-        body = self._response.aiter_bytes() if encoded else self._response.aiter_raw()
         try:
-            async for chunk in body:
+            if self._body is None or self._response.headers.get("content-encoding", "identity") != "identity":
+                async for chunk in self._response.aiter_bytes():
+                    yield chunk
+                return
+            while chunk := await self._body.read():
                 yield chunk
         except WIRE_ERRORS as exc:
             raise AttemptFailed(broken(exc, self._secret, request_id_of(self._response))) from exc
 
-    def pace(self, seconds: float) -> None:
-        self._pacer.tick = seconds
+    def pace(self, pace: Pace) -> None:
+        if self._body is not None:
+            self._body.pace(pace)
 
     async def close(self) -> None:
-        # The next owner of the connection must find it unpaced.
-        self._pacer.tick = 0.0
         await self._response.aclose()
 
 

@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from batchrun.failure import AttemptFailed, Cause, Failure
-from batchrun.providers.provider import Provider, Reply, Request
+from batchrun.providers.pacer import CHARGE
+from batchrun.providers.provider import AT_ONCE, Provider, Reply, Request
 from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.folds import DOCUMENTS, FOLDS, Fold
 from batchrun.stream.message import Kind, MalformedData, Message, StreamError, Truncated
@@ -17,10 +18,8 @@ from batchrun.stream.meter import Meter
 from batchrun.stream.pipe import Pipe, SinkFailed
 from batchrun.stream.sse import ProtocolError, ServerSentEvent, SSEDecoder
 from batchrun.stream.stop_rule import STOP_RULE, StopRule
+from batchrun.stream.tick import pace_of
 from batchrun.stream.watch import Watch
-
-MAX_TICK = 0.25  # seconds between reads; a batch needs no token sooner (measured: beyond it little more is saved)
-TICK_PER_AGE = 1 / 50  # the end is seen half a tick late on the mean: one per cent of the wall
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +40,15 @@ async def attempt(
         AttemptFailed: whatever went wrong, with the tokens that were received and are thrown away.
     """
     fold = FOLDS[provider.wire]()
+    token = CHARGE.set(meter.charge)
     try:
         return await _ask(provider, request, limits, _Reading(fold, meter, listeners))
     except AttemptFailed as failed:
         raise AttemptFailed(_with_part(failed.failure, fold)) from failed
     except (ProtocolError, Truncated, StreamError) as exc:
         raise AttemptFailed(_with_part(Failure(_cause_of(exc), provider.kept(str(exc))), fold)) from exc
+    finally:
+        CHARGE.reset(token)
 
 
 def _with_part(failure: Failure, fold: Fold) -> Failure:
@@ -107,16 +109,37 @@ class _Reading:
         return self._fold.cut(f"{STOP_RULE}{self._stopped_by}", self._rule.stopped_at)
 
     async def _take(self, events: list[ServerSentEvent], reply: Reply, watch: Watch) -> None:
-        for event in events:
-            kind = self._fold.feed(event.data) if self._stopped_by is None else self._feed_beyond(event)
-            if kind is not Kind.PING:
-                watch.progressed()
-            if kind is Kind.STOP_REASON:
-                reply.pace(0.0)
-            elif kind is Kind.CONTENT and self._stopped_by is None:
-                reply.pace(min(MAX_TICK, self._meter.content() * TICK_PER_AGE))
-                if self._fold.last_text and (self._pipe is not None or self._rule is not None):
-                    await self._hand_on(self._fold.last_text, watch)
+        """Take what one read has brought: runs of text at once, everything else by itself."""
+        place = 0
+        while place < len(events):
+            texts = self._texts(events, place)
+            if texts:
+                place += len(texts)
+                await self._content(texts, reply, watch)
+            else:
+                await self._take_one(events[place], reply, watch)
+                place += 1
+
+    def _texts(self, events: list[ServerSentEvent], place: int) -> list[str]:
+        # A rule looks at each piece, with the tokens that were received by then.
+        return [] if self._rule is not None else self._fold.feed_run(events, place)
+
+    async def _take_one(self, event: ServerSentEvent, reply: Reply, watch: Watch) -> None:
+        kind = self._fold.feed(event.data) if self._stopped_by is None else self._feed_beyond(event)
+        if kind is Kind.STOP_REASON:
+            reply.pace(AT_ONCE)
+        if kind is Kind.CONTENT and self._stopped_by is None:
+            await self._content([self._fold.last_text], reply, watch)
+        elif kind is not Kind.PING:
+            watch.progressed()
+
+    async def _content(self, texts: list[str], reply: Reply, watch: Watch) -> None:
+        """The answer has grown by these; a piece of something else than text is an empty one."""
+        reply.pace(pace_of(self._meter.content(len(texts)), watch.progressed()))
+        if self._pipe is not None or self._rule is not None:
+            for text in texts:
+                if text:
+                    await self._hand_on(text, watch)
 
     async def _hand_on(self, text: str, watch: Watch) -> None:
         """Ask the rule about a piece, and give the pipe as much of it as belongs to the answer."""

@@ -7,6 +7,7 @@ text), lenient where servers are known to differ (where pieces of tool calls bel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from batchrun.failure import Cause
@@ -27,7 +28,9 @@ from batchrun.stream.message import (
     message_of,
     told_output_tokens,
 )
-from batchrun.stream.sse import ProtocolError
+from batchrun.stream.pieces import Pieces
+from batchrun.stream.sse import ProtocolError, ServerSentEvent
+from batchrun.stream.text_runs import texts_of_choice
 
 DONE = b"[DONE]"
 
@@ -74,8 +77,8 @@ class ChatFold:
 
     def __init__(self) -> None:
         self._head: dict[str, Any] = {}
-        self._text: list[str] = []
-        self._thinking: list[str] = []
+        self._text = Pieces()
+        self._thinking = Pieces()
         self._calls = ToolCalls()
         self._usage: dict[str, Any] = {}
         self._finish_reason: str | None = None
@@ -124,6 +127,17 @@ class ChatFold:
             self._is_told = True
             return Kind.STOP_REASON
         return Kind.META if is_news else Kind.PING
+
+    def feed_run(self, events: Sequence[ServerSentEvent], place: int) -> list[str]:
+        """Take the plain pieces of text that stand next, and give them; an event that is anything else is to be fed."""
+        if not self._has_begun or not self._head.get("model") or self._finish_reason is not None or self._is_done:
+            return []
+        texts = texts_of_choice(events, place)
+        if texts:
+            self._text.extend(texts)
+            self.content_characters += sum(map(len, texts))
+            self.last_text = texts[-1]
+        return texts
 
     def message(self) -> Message:
         """The whole answer.
@@ -251,14 +265,14 @@ class ChatFold:
     def _write(self, text: object) -> None:
         if not isinstance(text, str):
             raise ProtocolError("content that is no text")
-        self._text.append(text)
+        self._text.add(text)
         self.last_text += text
         self.content_characters += len(text)
 
     def _think(self, text: object) -> None:
         if not isinstance(text, str):
             raise ProtocolError("reasoning that is no text")
-        self._thinking.append(text)
+        self._thinking.add(text)
         self.content_characters += len(text)
 
     def _require_running(self) -> None:
@@ -284,9 +298,9 @@ class ChatFold:
 
     def _thoughts_and_text(self) -> list[dict[str, Any]]:
         content: list[dict[str, Any]] = []
-        if thinking := "".join(self._thinking):
+        if thinking := self._thinking.text():
             content.append({"type": "thinking", "thinking": thinking})
-        if text := "".join(self._text):
+        if text := self._text.text():
             content.append({"type": "text", "text": text})
         return content
 

@@ -36,10 +36,11 @@ class ClockLimits:
 class Clocks:
     """The state of the clocks of one attempt. All times are seconds of one monotonic clock."""
 
-    __slots__ = ("_bytes_at", "_content_at", "_limits", "_requested_at", "_started_at")
+    __slots__ = ("_bytes_at", "_content_at", "_limits", "_quiet", "_requested_at", "_started_at")
 
     def __init__(self, limits: ClockLimits, now: float) -> None:
         self._limits = limits
+        self._quiet = min(limits.idle, limits.stall)
         self._started_at = now
         self._requested_at: float | None = now
         self._bytes_at: float | None = None
@@ -66,6 +67,10 @@ class Clocks:
     def progressed(self, now: float) -> None:
         """An event that is no ping has come."""
         self._content_at = now
+
+    def left_at_content(self, now: float) -> float:
+        """Seconds to the next deadline, where content has just come."""
+        return min(self._quiet, self._started_at + self._limits.total - now)
 
     def shift(self, seconds: float) -> None:
         """So long we did not read, for reasons of our own: every deadline moves with it (F5)."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from batchrun.providers.provider import Wire
 from batchrun.stream.chat import ChatFold, message_from_completion
 from batchrun.stream.message import Kind, Message, MessageFold, message_from_body
+from batchrun.stream.sse import ServerSentEvent
 
 
 class Fold(Protocol):
@@ -30,6 +31,10 @@ class Fold(Protocol):
         Raises:
             ProtocolError, StreamError: it is no answer, or the provider gave up.
         """
+
+    def feed_run(self, events: Sequence[ServerSentEvent], place: int) -> list[str]:
+        """Take the plain pieces that stand at `place` and behind it, and give the text of each, "" for one that is no
+        text. What cannot be taken so is to be fed."""
 
     def cut(self, stop_reason: str, characters: int) -> Message:
         """The answer so far, its text cut after so many characters: ended by us, with a stop reason of ours unless it

@@ -7,6 +7,7 @@ an error).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -15,7 +16,9 @@ import orjson
 
 from batchrun.failure import Cause
 from batchrun.providers.failures import cause_of_error_type
-from batchrun.stream.sse import ProtocolError
+from batchrun.stream.pieces import Pieces
+from batchrun.stream.sse import ProtocolError, ServerSentEvent
+from batchrun.stream.text_runs import GROWTH, pieces_of_block
 
 CHARACTERS_A_TOKEN = 4  # the provider's own rule of thumb for English; used only where it never told the number
 USAGE_ESTIMATED = "usage_estimated"  # the flag that says so
@@ -75,18 +78,23 @@ class _Block:
     """One content block as it grows; pieces are joined once, at its end."""
 
     fields: dict[str, Any]
-    pieces: dict[str, list[str]] = field(default_factory=dict)
+    pieces: dict[str, Pieces] = field(default_factory=dict)
     citations: list[Any] = field(default_factory=list)
     is_open: bool = True
 
     def add(self, name: str, piece: str) -> None:
-        self.pieces.setdefault(name, []).append(piece)
+        self.extend(name, (piece,))
+
+    def extend(self, name: str, pieces: Sequence[str]) -> None:
+        grown = self.pieces.get(name)
+        if grown is None:
+            begun = self.fields.get(name)
+            grown = self.pieces[name] = Pieces(begun if isinstance(begun, str) else "")
+        grown.extend(pieces)
 
     def finished(self) -> dict[str, Any]:
         block = dict(self.fields)
-        for name, pieces in self.pieces.items():
-            begun = block.get(name)
-            block[name] = "".join((begun if isinstance(begun, str) else "", *pieces))
+        block.update({name: pieces.text() for name, pieces in self.pieces.items()})
         if self.citations:
             begun = block.get("citations")
             block["citations"] = [*(begun if isinstance(begun, list) else []), *self.citations]
@@ -136,6 +144,22 @@ class MessageFold:
             self._flag(remark)
             return Kind.PING
         return self._take(json_object(data))
+
+    def feed_run(self, events: Sequence[ServerSentEvent], place: int) -> list[str]:
+        """Take the plain pieces that stand next, and give the text of each, which is "" for one of thinking or of a
+        tool's input; an event that is anything else is to be fed."""
+        if self._stop_reason is not None or self._stopped or not self._blocks or not self._blocks[-1].is_open:
+            return []
+        block, index = self._blocks[-1], len(self._blocks) - 1
+        growth = GROWTH.get(block.fields.get("type", ""))
+        pieces = [] if growth is None else pieces_of_block(events, place, index, growth)
+        if growth is None or not pieces:
+            return []
+        block.extend(growth[1], pieces)
+        self.content_characters += sum(map(len, pieces))
+        is_text = growth[1] == "text"
+        self.last_text = pieces[-1] if is_text else ""
+        return pieces if is_text else [""] * len(pieces)
 
     def message(self) -> Message:
         """The whole answer.

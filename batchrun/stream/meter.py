@@ -19,28 +19,21 @@ CpuClock = Callable[[], float]
 
 
 class Account:
-    """CPU seconds charged to one item, over all its steps so far; a `with` around each step."""
+    """CPU seconds charged to one item, over all its steps so far. `step_began` is by the clock, None between steps."""
 
-    __slots__ = ("_step_began", "clock", "cpu")
+    __slots__ = ("clock", "cpu", "step_began")
 
     def __init__(self, clock: CpuClock = time.thread_time) -> None:
         self.clock = clock
         self.cpu = 0.0
-        self._step_began: float | None = None
+        self.step_began: float | None = None
 
     def __repr__(self) -> str:
         return f"<Account {self.cpu:.6f} s>"
 
-    def __enter__(self) -> None:
-        self._step_began = self.clock()
-
-    def __exit__(self, *_: object) -> None:
-        self.cpu = self.read()
-        self._step_began = None
-
     def read(self) -> float:
         """CPU seconds so far, the running step included."""
-        running = 0.0 if self._step_began is None else self.clock() - self._step_began
+        running = 0.0 if self.step_began is None else self.clock() - self.step_began
         return self.cpu + running
 
 
@@ -57,12 +50,23 @@ class _Charged(Coroutine[Any, Any, T], Generator[Any, Any, T]):
         return self
 
     def send(self, value: Any) -> Any:
-        with self._account:
+        # Written out, and not as a context manager of the account: it is done at every step of every stream.
+        account = self._account
+        account.step_began = began = account.clock()
+        try:
             return self._coroutine.send(value)
+        finally:
+            account.cpu += account.clock() - began
+            account.step_began = None
 
     def throw(self, *raised: Any) -> Any:
-        with self._account:
+        account = self._account
+        account.step_began = began = account.clock()
+        try:
             return self._coroutine.throw(*raised)
+        finally:
+            account.cpu += account.clock() - began
+            account.step_began = None
 
     def close(self) -> None:
         self._coroutine.close()
@@ -95,9 +99,13 @@ class Meter:
         """Seconds since the attempt began."""
         return self._wall() - self._wall_began
 
-    def content(self) -> float:
-        """A piece of the answer has come; gives the age of the attempt."""
-        self.chunks += 1
+    def charge(self, seconds: float) -> None:
+        """What was done for the item outside its own steps."""
+        self._account.cpu += seconds
+
+    def content(self, pieces: int = 1) -> float:
+        """So many pieces of the answer have come; gives the age of the attempt."""
+        self.chunks += pieces
         now = self._wall()
         if self._first_token_at is None:
             self._first_token_at = now

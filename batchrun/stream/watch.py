@@ -64,8 +64,11 @@ class Watch:
         if is_first:
             self._arm()  # the idle deadline may lie before the first-byte deadline
 
-    def progressed(self) -> None:
-        self.clocks.progressed(self._loop.time())
+    def progressed(self) -> float:
+        """An event that is no ping has come; gives the seconds to the next deadline."""
+        now = self._loop.time()
+        self.clocks.progressed(now)
+        return self.clocks.left_at_content(now)
 
     @contextmanager
     def suspended(self) -> Iterator[None]:

@@ -21,7 +21,7 @@ from batchrun.simulator.process import SimulatorProcess
 from tests.cli.program import CANARY, batchrun
 
 TINY = {
-    "client": ("--streams", "2", "--rate", "100", "--seconds", "0.1"),
+    "client": ("--streams", "2", "--rate", "100", "--seconds", "0.1", "--no-tls"),
     "modes": ("--iterations", "2", "--concurrency", "2", "--tokens", "2", "--scenario", "instant"),
     "pool": ("--requests", "4", "--concurrency", "2", "--prewarm", "2", "--rounds", "1"),
     "stop": ("--items", "2", "--max-tokens", "20", "--concurrency", "2", "--stop-when", '{"max_chars": 20}'),

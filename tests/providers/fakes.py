@@ -15,7 +15,7 @@ from itertools import repeat
 
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.providers.failures import cause_of_status
-from batchrun.providers.provider import ConnectionWatch, HearsQuotas, Request, Wire
+from batchrun.providers.provider import ConnectionWatch, HearsQuotas, Pace, Request, Wire
 from tests.stream.events import PING, answer, block_start, document, error, message_start, on_the_wire, text
 
 STREAM = "text/event-stream; charset=utf-8"
@@ -42,7 +42,7 @@ Step = bytes | Wait | End
 class FakeReply:
     """A 200 whose body is a list of steps."""
 
-    def __init__(self, steps: Iterator[Step], content_type: str, paces: list[float]) -> None:
+    def __init__(self, steps: Iterator[Step], content_type: str, paces: list[Pace]) -> None:
         self._steps = steps
         self._content_type = content_type
         self._paces = paces
@@ -55,8 +55,8 @@ class FakeReply:
         async for chunk in _play(self._steps):
             yield chunk
 
-    def pace(self, seconds: float) -> None:
-        self._paces.append(seconds)
+    def pace(self, pace: Pace) -> None:
+        self._paces.append(pace)
 
 
 class FakeProvider:
@@ -73,7 +73,7 @@ class FakeProvider:
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.open_replies = 0
-        self.paces: list[float] = []
+        self.paces: list[Pace] = []
         self.warmed = 0
         self.dropped = 0
         self.is_closed = False

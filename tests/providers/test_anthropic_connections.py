@@ -14,7 +14,7 @@ import pytest
 
 from batchrun.failure import AttemptFailed, Cause
 from batchrun.providers.anthropic import AnthropicProvider
-from batchrun.providers.provider import BackendConfig, Request
+from batchrun.providers.provider import BackendConfig, Pace, Request
 from tests.providers.conversation import (
     ANSWER,
     BODY,
@@ -165,8 +165,8 @@ async def test_the_next_request_on_a_kept_connection_is_served_at_once(key_file:
             for _ in range(3):
                 async with reply_to(provider) as reply:
                     async for _ in reply.chunks():
-                        reply.pace(0.001)
-                    reply.pace(60.0)
+                        reply.pace(Pace(0.001, 0.001))
+                    reply.pace(Pace(60.0, 60.0))
         assert [request.connection for request in server.received] == [0, 0, 0]
 
 
@@ -212,7 +212,7 @@ async def test_a_cancelled_request_closes_its_connection(stage: str, key_file: P
         async with reply_to(provider) as reply:
             async for _ in reply.chunks():
                 if stage == "in a pause of the pacer":
-                    reply.pace(60.0)
+                    reply.pace(Pace(60.0, 60.0))
 
     async with asyncio.timeout(5), conversation(script, key_file) as (server, provider):
         task = asyncio.create_task(ask(provider))

@@ -10,6 +10,7 @@ import pytest
 
 from batchrun.failure import AttemptFailed, Cause
 from batchrun.providers.anthropic import AnthropicProvider
+from batchrun.providers.provider import Pace
 from tests.providers.conversation import ANSWER, body_of, conversation, reply_to
 from tests.providers.scripted_server import Received, Wire, chunk, stream, stream_head
 
@@ -28,7 +29,7 @@ async def talk(key_file: Path, tls: ssl.SSLContext | None) -> None:
     async def read(provider: AnthropicProvider) -> None:
         async with reply_to(provider) as reply:
             async for _ in reply.chunks():
-                reply.pace(0.01)
+                reply.pace(Pace(0.01, 0.01))
 
     async def break_off(provider: AnthropicProvider) -> Cause:
         with pytest.raises(AttemptFailed) as caught:

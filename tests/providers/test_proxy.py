@@ -7,12 +7,12 @@ import ssl
 from base64 import b64encode
 from pathlib import Path
 
-import httpcore2
 import httpx2
 import pytest
 
 from batchrun.errors import ConfigError
-from batchrun.providers.transport import PacedTransport, pacer_of, proxy_for
+from batchrun.providers.proxy import proxy_for
+from batchrun.providers.transport import PacedTransport, body_of
 from tests.providers.scripted_server import Received, Script, ScriptedServer, Wire, stream, whole
 
 API = "https://api.test"
@@ -103,7 +103,7 @@ async def test_an_encrypted_request_goes_through_a_tunnel(tls: ssl.SSLContext, m
         async with client_for(API) as client:
             for _ in range(2):
                 async with client.stream("GET", f"{API}/v1/messages") as response:
-                    assert pacer_of(response) is not None
+                    assert body_of(response) is not None
                     assert await response.aread() == b"data: 1\n\n"
         assert [request.headers["host"] for request in server.received] == ["api.test"] * 2
     [connect] = proxy.received
@@ -121,7 +121,7 @@ async def test_a_proxy_that_refuses_is_told_as_a_proxy(status: int, monkeypatch:
     async with ScriptedServer(script) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         async with client_for(API) as client:
-            with pytest.raises(httpcore2.ProxyError, match=str(status)):
+            with pytest.raises(httpx2.ProxyError, match=str(status)):
                 await client.get(API)
 
 

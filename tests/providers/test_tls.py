@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 
-import httpcore2
 import httpx2
 import pytest
 
@@ -25,7 +24,7 @@ async def test_a_trusted_certificate_is_enough(tls: ssl.SSLContext) -> None:
 async def test_an_unknown_certificate_is_refused_by_its_own_name(tls: ssl.SSLContext) -> None:
     """F31: the cause can be told apart from a broken connection."""
     async with ScriptedServer(saying(b""), tls) as server, client() as ours:
-        with pytest.raises(httpcore2.ConnectError) as caught:
+        with pytest.raises(httpx2.ConnectError) as caught:
             await ours.get(server.url)
         assert isinstance(caught.value.__context__, ssl.SSLCertVerificationError)
         assert server.received == []
@@ -76,7 +75,7 @@ class DeafServer:
 async def test_a_handshake_that_nobody_answers_runs_into_the_connect_timeout() -> None:
     """F1: a connection is made when it is encrypted, not when the socket is open; what failed is closed."""
     async with DeafServer() as server, client() as ours:
-        with pytest.raises(httpcore2.ConnectTimeout, match="handshake"):
+        with pytest.raises(httpx2.ConnectTimeout, match="handshake"):
             await ours.get(f"https://127.0.0.1:{server.port}", timeout=httpx2.Timeout(None, connect=0.1))
         async with asyncio.timeout(2):
             await server.left.wait()
@@ -85,7 +84,7 @@ async def test_a_handshake_that_nobody_answers_runs_into_the_connect_timeout() -
 async def test_a_handshake_that_breaks_is_no_bad_certificate() -> None:
     """F31: a connection that is lost in the handshake can be tried again."""
     async with DeafServer(then="close") as server, client() as ours:
-        with pytest.raises(httpcore2.ConnectError) as caught:
+        with pytest.raises(httpx2.ConnectError) as caught:
             await ours.get(f"https://127.0.0.1:{server.port}")
         assert not isinstance(caught.value.__context__, ssl.SSLCertVerificationError)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 
-import httpcore2
 import httpx2
 import pytest
 
-from batchrun.providers.transport import CONNECTION_WATCH, GRID, Pacer, pacer_of
+from batchrun.providers.provider import Pace
+from batchrun.providers.transport import CONNECTION_WATCH, body_of
 from tests.providers.scripted_server import (
     Received,
     ScriptedServer,
@@ -21,58 +21,6 @@ from tests.providers.scripted_server import (
     whole,
 )
 from tests.providers.transport_client import JSON, client, read_paced, ticking
-from tests.virtual_time import START, in_virtual_time
-
-# -- the pacer --------------------------------------------------------------------------------------------------------
-
-
-@in_virtual_time
-async def test_an_unpaced_connection_never_waits() -> None:
-    """A tick of 0 is no pace at all."""
-    pacer = Pacer()
-    for _ in range(10):
-        await pacer.wait()
-    assert asyncio.get_running_loop().time() == START
-
-
-@in_virtual_time
-async def test_a_paced_connection_is_read_once_a_tick() -> None:
-    """The first read is at once; then there is one a tick, on the grid that many streams share."""
-    pacer = Pacer()
-    pacer.tick = 0.25
-    reads = []
-    for _ in range(4):
-        await pacer.wait()
-        reads.append(asyncio.get_running_loop().time() - START)
-    assert reads == [pytest.approx(nth * 0.25, abs=GRID) for nth in range(4)]
-    assert all(read * 100 == pytest.approx(round(read * 100)) for read in reads)
-
-
-@in_virtual_time
-async def test_a_read_that_waited_for_bytes_does_not_lead_to_a_burst() -> None:
-    """After a pause the reads are a tick apart again, not made up for."""
-    pacer = Pacer()
-    pacer.tick = 0.25
-    await pacer.wait()
-    await asyncio.sleep(10)
-    reads = []
-    for _ in range(3):
-        await pacer.wait()
-        reads.append(asyncio.get_running_loop().time() - START)
-    assert reads == [pytest.approx(10 + nth * 0.25, abs=GRID) for nth in range(3)]
-
-
-@in_virtual_time
-async def test_letting_a_pacer_go_takes_effect_at_once() -> None:
-    """With the tick back at 0 the next read does not wait for the old one's moment."""
-    pacer = Pacer()
-    pacer.tick = 0.25
-    await pacer.wait()
-    pacer.tick = 0.0
-    await pacer.wait()
-    assert asyncio.get_running_loop().time() == START
-    assert repr(pacer) == "<Pacer 0 ms>"
-
 
 # -- reading ----------------------------------------------------------------------------------------------------------
 
@@ -92,16 +40,14 @@ async def test_a_paced_stream_is_read_rarely_and_wholly() -> None:
 async def test_a_second_request_on_a_kept_connection_finds_it_unpaced() -> None:
     """A pace belongs to a connection: whoever sets it takes it back before the next one is served on it."""
     async with ScriptedServer(saying(stream(b"data: 1\n\n"))) as server, client() as ours:
-        paces = []
         for _ in range(3):
             async with ours.stream("GET", server.url) as response:
-                pacer = pacer_of(response)
-                assert pacer is not None
-                paces.append(pacer.tick)
-                pacer.tick = 30.0
-                assert await response.aread() == b"data: 1\n\n"
-                pacer.tick = 0.0
-        assert (paces, len(server.wires)) == ([0.0] * 3, 1)
+                body = body_of(response)
+                assert body is not None
+                async with asyncio.timeout(5):
+                    assert await response.aread() == b"data: 1\n\n"
+                body.pace(Pace(30.0, 30.0))
+        assert len(server.wires) == 1
 
 
 async def test_a_connection_is_kept_and_used_again() -> None:
@@ -164,7 +110,7 @@ async def test_a_reset_in_mid_body_is_told() -> None:
         wire.reset()
 
     async with ScriptedServer(script) as server, client() as ours, ours.stream("GET", server.url) as response:
-        with pytest.raises(httpcore2.ReadError):
+        with pytest.raises(httpx2.ReadError):
             await response.aread()
 
 
@@ -176,7 +122,7 @@ async def test_a_chunked_body_that_ends_early_is_told() -> None:
         wire.close()
 
     async with ScriptedServer(script) as server, client() as ours, ours.stream("GET", server.url) as response:
-        with pytest.raises(httpcore2.RemoteProtocolError):
+        with pytest.raises(httpx2.RemoteProtocolError):
             await response.aread()
 
 
@@ -186,7 +132,7 @@ async def test_a_refused_connection_is_told() -> None:
         nobody.bind(("127.0.0.1", 0))
         port = nobody.getsockname()[1]
         async with client() as ours:
-            with pytest.raises(httpcore2.ConnectError, match=f"127.0.0.1:{port}"):
+            with pytest.raises(httpx2.ConnectError, match=f"127.0.0.1:{port}"):
                 await ours.get(f"http://127.0.0.1:{port}")
 
 
@@ -209,7 +155,7 @@ async def test_a_connection_that_nobody_answers_runs_into_its_own_timeout(black_
     token = CONNECTION_WATCH.set(witness)
     try:
         async with client() as ours:
-            with pytest.raises(httpcore2.ConnectTimeout, match="within 0\\.2 s"):
+            with pytest.raises(httpx2.ConnectTimeout, match="within 0\\.2 s"):
                 await ours.get(f"http://127.0.0.1:{black_hole}", timeout=httpx2.Timeout(None, connect=0.2))
     finally:
         CONNECTION_WATCH.reset(token)

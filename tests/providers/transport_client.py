@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 import httpx2
 
-from batchrun.providers.transport import PacedTransport, pacer_of
+from batchrun.providers.provider import Pace
+from batchrun.providers.transport import PacedTransport, body_of
 from tests.providers.scripted_server import LAST_CHUNK, Received, Script, Wire, chunk, stream_head
 
 JSON = "application/json"
@@ -24,9 +25,9 @@ async def client() -> AsyncIterator[httpx2.AsyncClient]:
 
 async def read_paced(response: httpx2.Response) -> tuple[bytes, int]:
     """The body read at a tick, and how often the reader was woken up: pieces that come together are one waking."""
-    pacer = pacer_of(response)
-    assert pacer is not None
-    pacer.tick = TICK
+    paced = body_of(response)
+    assert paced is not None
+    paced.pace(Pace(TICK, TICK))
     loop = asyncio.get_running_loop()
     body, wakings, last = b"", 0, 0.0
     async for piece in response.aiter_raw():

@@ -13,11 +13,12 @@ import pytest
 
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.providers.anthropic import AnthropicProvider
-from batchrun.providers.provider import BackendConfig, Provider, Request
-from batchrun.stream.attempt import MAX_TICK, attempt
+from batchrun.providers.provider import AT_ONCE, BackendConfig, Pace, Provider, Request
+from batchrun.stream.attempt import attempt
 from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.message import Message
 from batchrun.stream.meter import Account, Meter
+from batchrun.stream.tick import MAX_TICK, TICK_PER_AGE
 from tests.providers.fakes import (
     End,
     FakeProvider,
@@ -250,9 +251,10 @@ async def test_reads_are_unpaced_at_both_ends_and_rarer_the_older_the_stream() -
     provider = ProviderThatAnswers(*"0123456789", seconds_a_piece=2.5)
     await ask(provider, ClockLimits())
     *between, last = provider.paces
-    assert between == [pytest.approx(min(MAX_TICK, nth * 2.5 / 50)) for nth in range(1, 11)]
-    assert between[-1] == MAX_TICK
-    assert last == 0.0
+    ages = [nth * 2.5 for nth in range(1, 11)]
+    assert [pace.tick for pace in between] == [pytest.approx(min(MAX_TICK, age * TICK_PER_AGE)) for age in ages]
+    assert between[-1] == Pace(MAX_TICK, MAX_TICK)
+    assert last == AT_ONCE
 
 
 @in_virtual_time

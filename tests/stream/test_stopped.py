@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from batchrun.failure import AttemptFailed, Cause
-from batchrun.providers.provider import Request, Wire
+from batchrun.providers.provider import AT_ONCE, Request, Wire
 from batchrun.stream.attempt import Listeners, attempt
 from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.message import Message
@@ -108,7 +108,7 @@ async def test_where_the_end_came_with_the_same_bytes_the_usage_is_the_true_one(
     message = await stopped(provider, sentence_end=True)
     assert (message.text, message.stop_reason) == ("One is none.", "stop_rule:sentence_end")
     assert (message.output_tokens, message.flags, now()) == (5, (), 1)
-    assert provider.paces[-1] == 0.0
+    assert provider.paces[-1] == AT_ONCE
 
 
 @pytest.mark.parametrize("end", [End.RESET, End.SILENCE])

@@ -1,0 +1,159 @@
+"""One connection to a provider or its proxy, as HTTP/1.1 sees it: a request goes out, a response comes back, paced."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+import httpx2
+
+from batchrun.providers.channel import Channel
+from batchrun.providers.pacer import GRID, MAX_GATHERED, Pacer
+from batchrun.providers.provider import Pace
+from batchrun.providers.response_parser import ResponseParser
+
+
+class Connection:
+    """Serves one request at a time. `idle_since` is by the loop's clock, while it serves none."""
+
+    def __init__(self, channel: Channel, pacer: Pacer) -> None:
+        self.channel = channel
+        self.pacer = pacer
+        self.parser = ResponseParser()
+        self.has_heard = False  # whether a byte has come since the last request
+        self.idle_since = 0.0
+        self._loop = asyncio.get_running_loop()
+        self._gathered = 0
+        self._wanted_at = 0.0
+        self.longest = 0.0  # seconds for which a paced reader may go without what has come
+        self._failure: httpx2.TransportError | None = None  # what a look met with
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.channel!r} {self.parser!r} {self.pacer!r}>"
+
+    async def ask(self, head: bytes, request: httpx2.Request) -> None:
+        """Send a request and read the head of its response.
+
+        Raises:
+            httpx2.TransportError: there is none.
+        """
+        self.has_heard = False
+        self.parser.begin(is_head_only=request.method == "HEAD")
+        # A server may answer, and close, before it has read it all: then the answer tells more than our broken pipe.
+        with suppress(OSError):
+            await self._send(head, request)
+        while not self.parser.has_head:
+            await self.read_on()
+
+    async def tunnel(self, head: bytes) -> None:
+        """Have a proxy connect us through.
+
+        Raises:
+            httpx2.ProxyError: it does not. httpx2.TransportError: it does not answer.
+        """
+        await self.ask(head, httpx2.Request("CONNECT", "http://proxy"))
+        status, reason = self.parser.status, self.parser.reason.decode("ascii", "replace")
+        if not 200 <= status < 300:
+            raise httpx2.ProxyError(f"{status} {reason}".strip())
+        self.parser = ResponseParser()
+
+    async def read_on(self) -> None:
+        """Wait until something is there, and at a pace until it is worth the reader's while; the parser is fed with it.
+
+        Raises:
+            httpx2.ReadError: the connection broke. httpx2.RemoteProtocolError: it ended early, or spoke no HTTP.
+        """
+        if self.pacer.tick <= 0:
+            try:
+                data = await self.channel.receive()
+            except OSError as exc:
+                raise httpx2.ReadError(_told(exc)) from exc
+            self._feed(data)
+            return
+        self._gathered = 0
+        self._wanted_at = self._loop.time() + self.longest - GRID
+        await self.pacer.gather(self._look)
+        if self._failure is not None:
+            raise self._failure
+
+    def _look(self) -> bool:
+        """Take what has come; True when the reader is wanted: at the end, when there is much, or when it is time."""
+        try:
+            data = self.channel.receive_now()
+            if data is not None:
+                self._gathered += len(data)
+                self.pacer.took(len(data))
+                self._feed(data)
+        except httpx2.TransportError as exc:
+            self._failure = exc
+        except OSError as exc:
+            self._failure = httpx2.ReadError(_told(exc))
+            self._failure.__cause__ = exc
+        if self._failure is not None or self.parser.is_complete or self._gathered >= MAX_GATHERED:
+            return True
+        return self._gathered > 0 and self._loop.time() >= self._wanted_at
+
+    def _feed(self, data: bytes | memoryview) -> None:
+        if data:
+            self.has_heard = True
+            self.parser.feed(data)
+        else:
+            self.parser.end()
+
+    def is_stale(self) -> bool:
+        """Whether an idle connection has something to say: in HTTP/1.1 that can only be its end."""
+        try:
+            return self.channel.receive_now() is not None
+        except OSError:
+            return True
+
+    async def _send(self, head: bytes, request: httpx2.Request) -> None:
+        assert isinstance(request.stream, httpx2.AsyncByteStream)
+        is_chunked = "chunked" in request.headers.get("transfer-encoding", "")
+        async for part in request.stream:
+            sent = b"%x\r\n%b\r\n" % (len(part), part) if is_chunked and part else part
+            # The head goes out with the first part: a segment of its own would cost the peer a wake-up.
+            await self.channel.send(head + sent)
+            head = b""
+        await self.channel.send(head + (b"0\r\n\r\n" if is_chunked else b""))
+
+
+class Body(httpx2.AsyncByteStream):
+    """The body of a response, still on the wire. `released` is told when nobody reads it any more."""
+
+    def __init__(self, connection: Connection, released: Any) -> None:
+        self._connection: Connection | None = connection
+        self._released = released
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while piece := await self.read():
+            yield piece
+
+    async def read(self) -> bytes:
+        """The next of it, which is all that has gathered; nothing at its end."""
+        connection = self._connection
+        if connection is None:
+            return b""
+        parser = connection.parser
+        while True:
+            if piece := parser.take():
+                return piece
+            if parser.is_complete:
+                return b""
+            await connection.read_on()
+
+    def pace(self, pace: Pace) -> None:
+        if self._connection is not None:
+            self._connection.pacer.tick = pace.tick
+            self._connection.longest = pace.longest
+
+    async def aclose(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._released(connection)
+
+
+def _told(exc: OSError) -> str:
+    return str(exc) or type(exc).__name__

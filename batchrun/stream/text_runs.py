@@ -1,0 +1,60 @@
+"""Pieces that stand one after the other in a stream: what an answer is made of, read at a quarter of the cost.
+
+Each function gives the pieces in the events from `place` on, up to the first that is anything but a plain piece. What
+that one is, and whether it is sound, a fold says that is fed with it: nothing is judged here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from batchrun.stream.sse import ServerSentEvent
+
+_NO_PIECE = (orjson.JSONDecodeError, LookupError, TypeError, AttributeError)
+
+
+# The delta that makes a block grow, by the type of the block, and the field of the delta in which the piece stands.
+GROWTH = {
+    "text": ("text_delta", "text"),
+    "thinking": ("thinking_delta", "thinking"),
+    "tool_use": ("input_json_delta", "partial_json"),
+}
+
+
+def pieces_of_block(events: Sequence[ServerSentEvent], place: int, index: int, growth: tuple[str, str]) -> list[str]:
+    """On the wire of the Messages API, the pieces of the block of that index, which grows so."""
+    kind, name = growth
+    pieces: list[str] = []
+    try:
+        for nth in range(place, len(events)):
+            event = orjson.loads(events[nth][1])
+            delta = event["delta"]
+            piece = delta[name]
+            is_piece = delta["type"] == kind and event["type"] == "content_block_delta"
+            if not is_piece or event["index"] != index or type(piece) is not str:
+                break
+            pieces.append(piece)
+    except _NO_PIECE:
+        pass
+    return pieces
+
+
+def texts_of_choice(events: Sequence[ServerSentEvent], place: int) -> list[str]:
+    """On the wire of chat completions, the pieces of the only choice."""
+    texts: list[str] = []
+    try:
+        for nth in range(place, len(events)):
+            event = orjson.loads(events[nth][1])
+            [choice] = event["choices"]
+            delta = choice["delta"]
+            text = delta["content"]
+            is_alone = len(delta) == 1 or (len(delta) == 2 and "role" in delta)
+            has_more = choice.get("finish_reason") or choice.get("index") or event.get("usage") or "error" in event
+            if not is_alone or has_more or event.get("object") == "error" or type(text) is not str or not text:
+                break
+            texts.append(text)
+    except (*_NO_PIECE, ValueError):
+        pass
+    return texts
