@@ -46,6 +46,9 @@ class Store(Protocol):
     def kept(self, id: str, request: str) -> dict[str, Any] | None:
         """The result line of an answer to this request that was paid for, and that only the sinks have not taken."""
 
+    def gives_up(self, id: str, request: str) -> bool:
+        """Whether the next run leaves this request alone though it failed of something that may pass."""
+
 
 class Engine:
     """One run over the pending jobs of a job file; each backend has a lane of its own and shares nothing with
@@ -118,6 +121,8 @@ class Engine:
             last_error=tally.last_error,
             stopping=self._stop.reason,
             spent=self._around.purse.spent,
+            kept=tally.undelivered,
+            given_up=tally.given_up,
         )
 
     async def _work_off(self) -> None:
@@ -268,7 +273,8 @@ class Engine:
     async def _commit(self, outcome: Outcome) -> None:
         await self._store.commit(outcome)
         tally = self._tally
-        tally.finish(outcome, self._loop.time())
+        is_given_up = not outcome.final and self._store.gives_up(outcome.id, outcome.request)
+        tally.finish(outcome, self._loop.time(), is_given_up=is_given_up)
         if reason := self._terms.curfew.too_many_failed(tally.now[Status.FAILED], tally.finished_now):
             self._stop.drain(reason, ExitCode.STOPPED_EARLY)
 

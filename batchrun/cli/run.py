@@ -56,6 +56,8 @@ def ending_lines(jobs: Path, ending: Ending) -> list[str]:
         kept, them = ("answer is", "it") if ending.undelivered == 1 else ("answers are", "them")
         again = f"the same command delivers {them} without asking again"
         lines.append(f"{ending.undelivered:,} {kept} kept that no sink took ({ending.sink_error}); {again}")
+    if ending.given_up.items:
+        lines.append(_given_up(ending))
     if ending.changed:
         some = ", ".join(ending.changed[:3]) + (", ..." if len(ending.changed) > 3 else "")
         which = f"{counted(len(ending.changed), 'finished item')} with another request in the job file now ({some})"
@@ -71,6 +73,13 @@ def ending_lines(jobs: Path, ending: Ending) -> list[str]:
         report = f"{program_name()} report {shlex.quote(str(jobs))}{where}"
         lines.append(f"answers: {ending.state.results}; the morning report: {report}")
     return lines
+
+
+def _given_up(ending: Ending) -> str:
+    from batchrun.report.resume import given_up_words
+
+    why = ending.sink_error if ending.given_up.kept and not ending.undelivered else ""
+    return given_up_words(ending.given_up) + (f"; the last time: {why}" if why else "")
 
 
 def _print_json(jobs: Path, ending: Ending) -> None:
@@ -89,6 +98,7 @@ def _print_json(jobs: Path, ending: Ending) -> None:
             "finished_now": ending.now,
             "pending": ending.pending,
             "undelivered": ending.undelivered,
+            "given_up": {"items": ending.given_up.items, "kept": ending.given_up.kept},
             "changed": len(ending.changed),
             "simulated": ending.simulated,
             "cpu_charged_to_no_item": ending.overhead,

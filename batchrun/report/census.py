@@ -10,13 +10,13 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress, count
 from operator import itemgetter
 from typing import Any
 
 from batchrun.journal.finished import MAX_FAILED_RUNS
-from batchrun.outcome import Status
+from batchrun.outcome import GivenUp, Status
 from batchrun.report.early import EarlyEndsSum, is_early
 from batchrun.report.examples import Example, Largest, Newest
 from batchrun.report.lines import Line, Stretch
@@ -47,7 +47,8 @@ _NONE = -1.0  # a figure that the item does not have: nothing was streamed
 @dataclass(frozen=True, slots=True)
 class Totals:
     """Items by how they stand; `again` says how many of the `failed` the next run takes up again, and `kept` how many
-    of those it does not have to ask: their answer is there, and only no sink has taken it."""
+    of those it does not have to ask: their answer is there, and only no sink has taken it. `given_up` are others of
+    the `failed`, which it leaves alone."""
 
     done: int = 0
     incomplete: int = 0
@@ -55,6 +56,7 @@ class Totals:
     failed: int = 0
     again: int = 0
     kept: int = 0
+    given_up: GivenUp = field(default_factory=GivenUp)
 
     @property
     def finished(self) -> int:
@@ -322,9 +324,11 @@ class Census:
     @staticmethod
     def _totals(codes: bytearray, failed_runs: bytearray) -> Totals:
         again: Counter[int] = Counter()
+        over: Counter[int] = Counter()
         if codes.count(_AGAIN) or codes.count(_KEPT):
-            standing = zip(codes, failed_runs, strict=True)
-            again.update(code for code, runs in standing if code >= _AGAIN and runs < MAX_FAILED_RUNS)
+            for code, runs in zip(codes, failed_runs, strict=True):
+                if code >= _AGAIN:
+                    (again if runs < MAX_FAILED_RUNS else over)[code] += 1
         return Totals(
             done=codes.count(_DONE),
             incomplete=codes.count(_INCOMPLETE),
@@ -332,6 +336,7 @@ class Census:
             failed=codes.count(_FAILED) + codes.count(_AGAIN) + codes.count(_KEPT),
             again=again.total(),
             kept=again[_KEPT],
+            given_up=GivenUp(over.total(), over[_KEPT]),
         )
 
 

@@ -80,6 +80,8 @@ def status_facts(standing: Standing) -> dict[str, Any]:
         "total": standing.total,
         **counts,
         "again": totals.again if totals else None,
+        "kept": totals.kept if totals else None,
+        "given_up": asdict(totals.given_up) if totals else None,
         "pending": standing.pending,
         "items_changed": standing.changed,
         "counted_at": standing.counted_at,

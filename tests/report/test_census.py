@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batchrun.outcome import Measure, Outcome, Status
+from batchrun.outcome import GivenUp, Measure, Outcome, Status
 from batchrun.report.census import Census, Totals
 from batchrun.report.examples import KEPT
 from tests.report.lines import lines
@@ -66,7 +66,7 @@ def test_three_runs_of_failing_are_enough() -> None:
     """The third transient failure of an item is its last, though its line says that it is not final."""
     again = [failed("a", "overloaded", "529", final=False) for _ in range(3)]
     assert census(*again[:2]).totals() == Totals(failed=1, again=1)
-    assert census(*again).totals() == Totals(failed=1, again=0)
+    assert census(*again).totals() == Totals(failed=1, given_up=GivenUp(1))
 
 
 def test_figures_are_those_of_the_night() -> None:
@@ -166,7 +166,7 @@ def test_answers_that_no_sink_took_are_told_apart_from_those_to_be_asked() -> No
     kept = failed("a", "sink", "no disk", final=False, stop_reason="end_turn", text="Ja.")
     asked = failed("b", "silent", "not a byte", final=False)
     assert census(kept, asked).totals() == Totals(failed=2, again=2, kept=1)
-    assert census(kept, kept, kept, asked).totals() == Totals(failed=2, again=1)
+    assert census(kept, kept, kept, asked).totals() == Totals(failed=2, again=1, given_up=GivenUp(1, 1))
     assert census(kept, outcome("a"), asked).totals() == Totals(done=1, failed=1, again=1)
     assert census(kept, asked).causes() == {"sink": 1, "silent": 1}
 

@@ -180,6 +180,7 @@ def test_figures_of_the_json_are_those_of_the_night() -> None:
         "failed": 1,
         "again": 1,
         "kept": 0,
+        "given_up": {"items": 0, "kept": 0},
         "pending": 0,
         "gone": 0,
     }
@@ -257,3 +258,12 @@ def test_the_two_medians_have_their_names() -> None:
     page = said(report_page(found, 80))
     assert "the attempt that answered | 4.2 s | 4.2 s | 4.2 s | of 3 items" in page
     assert "with retries and waiting | 60 s | 60 s | 60 s | of 3 items" in page
+
+
+def test_the_headline_says_of_failures_that_their_answers_are_kept() -> None:
+    """A night whose sink was broken has lost nothing, whether the next run delivers by itself or not."""
+    kept = failed("a", "sink", "no disk", final=False, stop_reason="end_turn")
+    also = failed("b", "silent", "", final=False)
+    for times in (1, 3):
+        sentence = headline(summary(*[kept] * times, also, of=night(total=2)))
+        assert "; 2 failed, 1 of them with an answer that is kept; " in sentence
