@@ -43,7 +43,8 @@ def report_facts(summary: Summary) -> dict[str, Any]:
         "wall": _spread(summary.wall),
         "elapsed": _spread(summary.elapsed),
         "ttft": _spread(summary.ttft),
-        "tok_s": {"item": _spread(summary.tok_s), "night": _round(tokens.per_second), "tokens": tokens.answers},
+        "tok_s": {"item": _spread(summary.tok_s), "night": _round(tokens.per_second), "tokens": tokens.answers}
+        | {"undelivered": tokens.undelivered},
         "retries": asdict(retries),
         "waste": {"tokens": tokens.wasted, "share": _round(tokens.wasted_share)},
         "cost": cost_facts(summary.cost),

@@ -114,6 +114,17 @@ def test_answers_that_no_sink_took_are_not_said_to_be_asked_again() -> None:
     assert "your sinks" not in said(report_page(summary(outcome("a")), 80))
 
 
+def test_a_night_whose_sink_was_broken_was_no_slow_night() -> None:
+    """Its answers came as fast as any; none of their tokens is wasted."""
+    kept = failed("a", "sink", "no disk", final=False, stop_reason="end_turn", measure=Measure(wall=2.0, tokens=4920))
+    found = summary(kept)
+    page = said(report_page(found, 80))
+    assert "Speed: 2.0 tokens/s over the night" in page
+    assert "tokens | 0 answered, 4,920 answered and not delivered" in page
+    assert "wast" not in page.replace("Retries and waste", "")
+    assert report_facts(found)["tok_s"]["undelivered"] == 4920
+
+
 def test_retries_and_waste_are_those_of_the_night() -> None:
     """By cause, over items, with the share of the tokens that was thrown away."""
     found = summary(
