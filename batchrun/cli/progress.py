@@ -160,10 +160,10 @@ def _counts(view: View) -> RenderableType:
 def _gate_lines(view: View) -> list[RenderableType]:
     from rich.text import Text
 
-    lines: list[RenderableType] = []
     cpu = f"CPU {view.cpu:.0f} %" if view.cpu is not None else "CPU ?"
+    lines: list[RenderableType] = [Text(f"  {view.tok_s:,.0f} tok/s, {cpu}")]
     for name, gate in view.gates.items():
-        text = Text(f"  {name}: {gate['in_flight']} of {gate['slots']} slots, {cpu}, {view.tok_s:,.0f} tok/s, ")
+        text = Text(f"  {name}: {gate['in_flight']} of {gate['slots']} slots, ")
         text.append(_limit(gate), style="bold")
         text.append(f" ({gate['reason']})", style="dim")
         lines.append(text)
