@@ -114,7 +114,7 @@ class Engine:
             wasted_tokens=tally.wasted_tokens,
             again=tally.again,
             tok_s=self._keeper.tok_s,
-            eta_s=None if self._stop.is_on else tally.eta(now),
+            eta_s=None if self._stop.is_on or self._keeper.is_paused else tally.eta(now),
             gates={name: lane.view() for name, lane in self._lanes.items()},
             cpu=None if load is None else load.cpu,
             cpu_ewma=None if load is None else load.cpu_ewma,

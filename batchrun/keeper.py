@@ -43,6 +43,11 @@ class Keeper:
     def __repr__(self) -> str:
         return f"<Keeper of {list(self._lanes)}, each {self._terms.period:g} s>"
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether the operator holds every gate."""
+        return all(lane.gate.is_paused for lane in self._lanes.values())
+
     async def keep_time(self, view: Callable[[], View]) -> None:
         """Until it is cancelled. Comes sooner than the period where the run has to end sooner."""
         while True:
@@ -71,7 +76,7 @@ class Keeper:
         for lane in self._lanes.values():
             lane.rule(load)
         self._count_tokens()
-        if all(lane.gate.is_paused for lane in self._lanes.values()):
+        if self.is_paused:
             self._tally.last_finish = self._now()  # the operator's own doing is no reason to give up
         if reason := self._reason_to_end():
             self._around.stop.drain(reason, ExitCode.STOPPED_EARLY)
