@@ -152,11 +152,13 @@ def test_what_is_worth_a_look_is_named_once_with_the_reason() -> None:
     found = summary(
         *usual,
         outcome("slow", elapsed=182.0, attempts=4, retried={"silent": 3}),
+        outcome("long", elapsed=60.0),
         outcome("often", attempts=3, retried={"broken": 2}),
         outcome("odd", flags=("no_message_stop",)),
     )
     assert [(look.id, look.reason) for look in found.look_at] == [
         ("slow", "took 3 min with retries and waiting (median 4.3 s): silent 3"),
+        ("long", "took 60 s (median 4.3 s)"),
         ("often", "3 attempts: broken 2"),
         ("odd", "no_message_stop (1 item)"),
     ]
