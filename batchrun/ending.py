@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from batchrun.errors import ExitCode, weightiest
 from batchrun.journal.state import StateDir
-from batchrun.outcome import Status
+from batchrun.outcome import GivenUp, Status
 from batchrun.spent import Spent
 
 
@@ -16,7 +16,8 @@ class Ending:
     """`finished` counts the items of the whole job file by status, `now` those of this run; `changed` are the ids of
     finished items whose job asks something else now. `overhead` is the share of the process's CPU time that was
     charged to no item, `spent` what this run paid; None where nothing was sent. `undelivered` are the answers that this
-    run keeps for the next one to deliver; `sink_error` says why the last of them was not taken."""
+    run keeps for the next one to deliver; `sink_error` says why the last that it keeps was not taken. `given_up` is of
+    the whole job file."""
 
     state: StateDir
     exit_code: ExitCode
@@ -30,6 +31,7 @@ class Ending:
     spent: Spent | None = None
     undelivered: int = 0
     sink_error: str = ""
+    given_up: GivenUp = field(default_factory=GivenUp)
 
     @property
     def pending(self) -> int:

@@ -46,6 +46,9 @@ class Store(Protocol):
     def kept(self, id: str, request: str) -> dict[str, Any] | None:
         """The result line of an answer to this request that was paid for, and that only the sinks have not taken."""
 
+    def gives_up(self, id: str, request: str) -> bool:
+        """Whether the next run leaves this request alone though it failed of something that may pass."""
+
 
 class Engine:
     """One run over the pending jobs of a job file; each backend has a lane of its own and shares nothing with
@@ -115,13 +118,15 @@ class Engine:
             wasted_tokens=tally.wasted_tokens,
             again=tally.again,
             tok_s=self._keeper.tok_s,
-            eta_s=None if self._stop.is_on else tally.eta(now),
+            eta_s=None if self._stop.is_on or self._keeper.is_paused else tally.eta(now),
             gates={name: lane.view() for name, lane in self._lanes.items()},
             cpu=None if load is None else load.cpu,
             cpu_ewma=None if load is None else load.cpu_ewma,
             last_error=tally.last_error,
             stopping=self._stop.reason,
             spent=self._around.purse.spent,
+            kept=tally.undelivered,
+            given_up=tally.given_up,
         )
 
     async def _work_off(self) -> None:
@@ -279,7 +284,8 @@ class Engine:
     async def _commit(self, outcome: Outcome) -> None:
         await self._store.commit(outcome)
         tally = self._tally
-        tally.finish(outcome, self._loop.time())
+        is_given_up = not outcome.final and self._store.gives_up(outcome.id, outcome.request)
+        tally.finish(outcome, self._loop.time(), is_given_up=is_given_up)
         if reason := self._terms.curfew.too_many_failed(tally.now[Status.FAILED], tally.finished_now):
             self._stop.drain(reason, ExitCode.STOPPED_EARLY)
 

@@ -35,12 +35,14 @@ def timestamp(moment: datetime | None = None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An answer that an earlier run paid for and that only the sinks have not taken; `measure` and `cost_usd` are that
-    run's."""
+    """An answer that an earlier run paid for and that only the sinks have not taken; the figures are that run's: a
+    delivery asks nobody, and is no part of how long the answer took."""
 
     message: Message
     measure: Measure
     cost_usd: float | None = None
+    attempts: int = 1
+    elapsed: float = 0.0
 
 
 class Item:
@@ -93,8 +95,8 @@ class Item:
             status=STATUS_OF_STOP_REASON.get(message.stop_reason, Status.DONE),
             final=True,
             measure=measure,
-            attempts=self.attempts,
-            elapsed=now - self._began,
+            attempts=self.attempts if self.kept is None else self.kept.attempts,
+            elapsed=now - self._began if self.kept is None else self.kept.elapsed,
             wasted_tokens=self.wasted_tokens,
             backend=self.job.backend,
             request=self.job.request,
@@ -117,9 +119,9 @@ class Item:
             status=Status.FAILED,
             final=final,
             measure=measure,
-            attempts=self.attempts,
-            elapsed=now - self._began,
-            wasted_tokens=self.wasted_tokens + self.turns.said_tokens,
+            attempts=self.attempts if self.kept is None else self.kept.attempts,
+            elapsed=now - self._began if self.kept is None else self.kept.elapsed,
+            wasted_tokens=self.wasted_tokens + (0 if answer else self.turns.said_tokens),
             backend=self.job.backend,
             request=self.job.request,
             started=self._started,
@@ -154,7 +156,8 @@ def kept_in(fields: Mapping[str, Any]) -> Kept:
         flags=tuple(fields.get("flags", ())),
     )
     figures = ("wall", "cpu", "cores", "loop_cores", "tokens", "tok_s", "ttft", "chunks")
-    return Kept(message, Measure(**{name: fields[name] for name in figures}), fields.get("cost_usd"))
+    measure = Measure(**{name: fields[name] for name in figures})
+    return Kept(message, measure, fields.get("cost_usd"), fields["attempts"], fields["elapsed"])
 
 
 def _parts_of(message: Message) -> dict[str, Any]:

@@ -46,6 +46,12 @@ class Keeper:
     def __repr__(self) -> str:
         return f"<Keeper of {list(self._lanes)}, each {self.terms.period:g} s>"
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether the operator holds every gate that has anything left to do."""
+        at_work = [lane for lane in self._lanes.values() if not lane.is_worked_off]
+        return bool(at_work) and all(lane.gate.is_paused for lane in at_work)
+
     async def keep_time(self, view: Callable[[], View]) -> None:
         """Until it is cancelled. Comes sooner than the period where the run has to end sooner."""
         while True:
@@ -80,8 +86,7 @@ class Keeper:
         self._obey()
         self._rule(load, lag_ms)
         self._count_tokens()
-        at_work = [lane for lane in self._lanes.values() if not lane.is_worked_off]
-        if at_work and all(lane.gate.is_paused for lane in at_work):
+        if self.is_paused:
             self._tally.last_finish = self._now()  # the operator's own doing is no reason to give up
         if reason := self._reason_to_end():
             self._around.stop.drain(reason, ExitCode.STOPPED_EARLY)

@@ -31,7 +31,7 @@ from batchrun.item import timestamp
 from batchrun.jobs.reader import JobFile, Reading, check_jobs
 from batchrun.jobs.spool import check_place, spool
 from batchrun.journal.finished import FinishedIndex
-from batchrun.journal.kept import result_in
+from batchrun.journal.kept import kept_answer, result_in
 from batchrun.journal.reader import read_header
 from batchrun.journal.record import Header
 from batchrun.journal.runs import RunEnd, RunStart, read_runs, record_end, record_start
@@ -75,7 +75,8 @@ def launch(config: RunConfig, teller: Teller, reread: Callable[[], RunConfig] | 
             raise ConfigError(_mixed(state, config))
         seen = {str(status): sorter.finished[status] for status in Status}
         code = exit_code(seen, config.accept, set())
-        ending = Ending(state, code, jobs.total, seen, dict.fromkeys(seen, 0), tuple(sorter.changed), is_simulated)
+        counts, changed = (jobs.total, seen, dict.fromkeys(seen, 0)), tuple(sorter.changed)
+        ending = Ending(state, code, *counts, changed, is_simulated, given_up=sorter.given_up)
         start = _start(config, jobs, run, _size_of(state.results), simulated=is_simulated)
         if not jobs.pending_count:
             if not config.selection.only:  # which tells nothing of the other items
@@ -117,7 +118,9 @@ def _journal(config: RunConfig, state: StateDir, run: str, sha256: str) -> Journ
 
 def _check(config: RunConfig, state: StateDir, index: FinishedIndex) -> tuple[JobFile, Sorter, list[str]]:
     retry = retry_before(read_runs(state), config.again, _size_of(state.results)) if config.again else 0
-    sorter = Sorter(index, Wishes(config.changed, config.again, retry), partial(_cause_at, state))
+    sorter = Sorter(
+        index, Wishes(config.changed, config.again, retry), partial(_cause_at, state), partial(_is_kept_at, state)
+    )
     speeches = {name: backend.speech for name, backend in config.backends.items()}
     laid = spool(config.jobs, state, None if sys.stdin is None else sys.stdin.buffer)
     try:
@@ -146,6 +149,10 @@ def _asked_again(sorter: Sorter, config: RunConfig) -> list[str]:
 def _cause_at(state: StateDir, id: str, place: tuple[int, int]) -> str | None:
     error = (result_in(state.results, id, place) or {}).get("error")
     return error.get("cause") if isinstance(error, dict) else None
+
+
+def _is_kept_at(state: StateDir, id: str, place: tuple[int, int]) -> bool:
+    return kept_answer(state.results, id, place) is not None
 
 
 def _size_of(path: Path) -> int:

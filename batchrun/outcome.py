@@ -40,6 +40,19 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenUp:
+    """Items that failed in so many runs, of something that may pass, that only `--retry` takes them up again. Of these
+    `kept` have an answer: it is paid, and only no sink took it."""
+
+    items: int = 0
+    kept: int = 0
+
+    def plus(self, *, is_kept: bool) -> GivenUp:
+        """With one more."""
+        return GivenUp(self.items + 1, self.kept + is_kept)
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """The end of one job.
 

@@ -136,6 +136,7 @@ class _Sending:
     async def work(self) -> Ending:
         before, loop = self._told.before, asyncio.get_running_loop()
         tally = self._tally = Tally(self._jobs.total, before.finished, self._jobs.pending_count, loop.time())
+        tally.given_up = before.given_up
         with TelemetryLog(before.state.telemetry, self._told.start.run) as telemetry:
             # After the SDK's import a full collection stalls the loop for 130 ms; what is there now is there for good.
             gc.collect()
@@ -183,6 +184,7 @@ class _Sending:
             reason=self.reason if stop.reason else None,
             undelivered=tally.undelivered,
             sink_error=tally.sink_error,
+            given_up=tally.given_up,
             overhead=max(0.0, 1 - engine.accounts_cpu / cpu) if cpu > 0 else None,
             spent=self._purse.spent,
         )

@@ -14,7 +14,7 @@ from batchrun.errors import ExitCode
 from batchrun.failure import Cause
 from batchrun.journal.finished import FinishedIndex, Standing
 from batchrun.journal.runs import Run
-from batchrun.outcome import Status
+from batchrun.outcome import GivenUp, Status
 
 OVER = frozenset({ExitCode.OK, ExitCode.SOME_FAILED})  # a run that ended so has come to the end of its items
 # An enum's member costs a search in its class each time, and these are asked for a million times.
@@ -45,18 +45,22 @@ class Wishes:
 
 
 class Sorter:
-    """`cause_at` tells why the item failed whose result line stands there; None where that cannot be read."""
+    """`cause_at` tells why the item failed whose result line stands there, None where that cannot be read;
+    `is_kept_at` whether that line holds an answer all the same."""
 
     def __init__(
         self,
         index: FinishedIndex,
         wishes: Wishes = Wishes(),
         cause_at: Callable[[str, tuple[int, int]], str | None] = lambda id, place: None,
+        is_kept_at: Callable[[str, tuple[int, int]], bool] = lambda id, place: False,
     ) -> None:
         self._index = index
         self._wishes = wishes
         self._causes = wishes.retry - {EVERYTHING, *Status}
         self._cause_at = cause_at
+        self._is_kept_at = is_kept_at
+        self.given_up = GivenUp()
         self.finished: Counter[str] = Counter()
         self.changed: list[str] = []
         self.asked_again = 0
@@ -77,6 +81,8 @@ class Sorter:
                 return True
             self.changed.append(id)
         self.finished[status] += 1
+        if status is Status.FAILED and (place := self._index.failed_at(id, request)) is not None:
+            self.given_up = self.given_up.plus(is_kept=self._is_kept_at(id, place))
         return False
 
     def pending_among(self, ids: Sequence[str], requests: Sequence[str]) -> list[int]:

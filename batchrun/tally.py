@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from batchrun.failure import Failure
-from batchrun.outcome import Outcome, Status
+from batchrun.outcome import GivenUp, Outcome, Status
 from batchrun.spent import Spent
 
 RATE_WINDOW = 300.0  # seconds of finished items behind the ETA: long enough to smooth, short enough to follow
@@ -20,7 +20,8 @@ RATE_WINDOW = 300.0  # seconds of finished items behind the ETA: long enough to 
 @dataclass(frozen=True, slots=True)
 class View:
     """One look at a run. `gates` maps a backend to slots, in_flight, waiting, limited_by and reason; `eta_s` is None
-    while nothing can be said. Of those in flight `with_sinks` have their answer and wait for the sinks to take it."""
+    while nothing can be said. Of those in flight `with_sinks` have their answer and wait for the sinks to take it; of
+    those that the next run takes up `again` it asks nobody for the `kept`."""
 
     elapsed: float
     total: int
@@ -41,12 +42,14 @@ class View:
     last_error: dict[str, Any] | None
     stopping: str | None
     spent: Spent = field(default_factory=Spent)
+    kept: int = 0
+    given_up: GivenUp = field(default_factory=GivenUp)
 
 
 @dataclass(slots=True)
 class Tally:
     """`before` are the items of the job file that were finished when the run began, by status; `todo` is what this
-    run is to do."""
+    run is to do; `given_up` is of the whole job file."""
 
     total: int
     before: dict[str, int]
@@ -58,6 +61,7 @@ class Tally:
     wasted_tokens: int = 0
     again: int = 0  # finished now, as failed, but asked again by the next run
     undelivered: int = 0  # those of them whose answer is kept, for the next run to deliver
+    given_up: GivenUp = field(default_factory=GivenUp)
     sink_error: str = ""  # why the last of those was not taken
     last_failure: str = ""
     last_error: dict[str, Any] | None = None
@@ -77,11 +81,14 @@ class Tally:
         """Finished items of the whole job file, by status."""
         return {str(status): self.before.get(status, 0) + self.now[status] for status in Status}
 
-    def finish(self, outcome: Outcome, when: float) -> None:
+    def finish(self, outcome: Outcome, when: float, *, is_given_up: bool = False) -> None:
         self.now[outcome.status] += 1
-        self.again += not outcome.final
+        if is_given_up:
+            self.given_up = self.given_up.plus(is_kept=outcome.is_kept)
+        else:
+            self.again += not outcome.final
+            self.undelivered += outcome.is_kept
         if outcome.is_kept:
-            self.undelivered += 1
             self.sink_error = str((outcome.error or {}).get("message"))
         self.tokens += outcome.measure.tokens
         self.last_finish = when

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -95,6 +96,8 @@ def snapshot(view: View, facts: dict[str, Any], ended: dict[str, Any] | None = N
         "backing_off": view.backing_off,
         "with_sinks": view.with_sinks,
         "again": view.again,
+        "kept": view.kept,
+        "given_up": asdict(view.given_up),
         "retries": view.retries,
         "gates": view.gates,
         "cpu": view.cpu,

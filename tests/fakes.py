@@ -147,6 +147,9 @@ class StoreInMemory:
     def kept(self, id: str, request: str) -> dict[str, Any] | None:
         return self.lines.get(id)
 
+    def gives_up(self, id: str, request: str) -> bool:
+        return False
+
 
 class StoreWhoseDiskIsFull(StoreInMemory):
     """Refuses everything."""

@@ -8,7 +8,7 @@ from batchrun.errors import ExitCode
 from batchrun.failure import Cause
 from batchrun.journal.finished import FinishedIndex
 from batchrun.journal.runs import Run, RunEnd, RunStart
-from batchrun.outcome import Status
+from batchrun.outcome import GivenUp, Status
 from batchrun.sorter import RETRIABLE, Changed, Sorter, Wishes, retry_before
 
 PLACES = {id: 100 * place for place, id in enumerate(("done", "cut", "no", "bad", "again"), start=1)}
@@ -132,3 +132,17 @@ STOPPED, OK = ExitCode.STOPPED_EARLY, ExitCode.OK
 def test_a_retry_goes_on_where_it_was_stopped(runs: list[Run], before: int) -> None:
     """Whoever asks for the same again after it was through means all of it."""
     assert retry_before(runs, frozenset({"all"}), 900) == before
+
+
+def test_what_is_left_alone_though_it_may_pass_is_counted_with_the_answers_that_are_kept() -> None:
+    """Neither a 400, which is the item's own fault, nor what the next run takes up by itself."""
+    found = index()
+    for run in range(3):
+        found.add("worn", "r", Status.FAILED, False, 1000 + run, 90)
+        found.add("kept", "r", Status.FAILED, False, 2000 + run, 90)
+    sorter = Sorter(found, is_kept_at=lambda id, place: place == (2002, 90))
+    assert [id for id in (*PLACES, "worn", "kept") if sorter.is_pending(id, "r")] == ["again"]
+    assert sorter.given_up == GivenUp(2, 1)
+    retrying = Sorter(found, Wishes(retry=frozenset({"failed"}), retry_before=10_000))
+    assert retrying.is_pending("kept", "r")
+    assert retrying.given_up == GivenUp()

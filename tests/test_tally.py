@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchrun.failure import Cause, Failure
-from batchrun.outcome import Measure, Outcome, Status
+from batchrun.outcome import GivenUp, Measure, Outcome, Status
 from batchrun.tally import RATE_WINDOW, Tally
 
 
@@ -162,3 +162,15 @@ def test_answers_that_are_kept_for_the_next_run_are_counted_apart() -> None:
     for each in (kept, lost, outcome()):
         run.finish(each, 1001.0)
     assert (run.undelivered, run.sink_error, run.again) == (1, "no disk", 1)
+
+
+def test_what_the_next_run_leaves_alone_is_not_among_what_it_takes_up() -> None:
+    """Of both, those whose answer is kept are told apart: nobody is asked for them."""
+    run = tally()
+    run.given_up = GivenUp(1)
+    kept = replace(outcome(Status.FAILED, error={"message": "no disk"}), final=False, stop_reason="end_turn")
+    run.finish(kept, 1001.0)
+    run.finish(kept, 1002.0, is_given_up=True)
+    run.finish(replace(kept, stop_reason=None), 1003.0, is_given_up=True)
+    assert (run.again, run.undelivered, run.given_up) == (1, 1, GivenUp(3, 1))
+    assert run.sink_error == "no disk"

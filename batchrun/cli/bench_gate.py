@@ -27,10 +27,12 @@ def gate(
     fixed: Annotated[int, typer.Option(min=1, help="The fixed number of slots.")] = 12,
     target_cpu: Annotated[float, typer.Option(min=1, max=100, help="The laws', in per cent of the host.")] = 70.0,
     tokens: Annotated[int, typer.Option(min=1, help="Of each item; they come at 20 a second.")] = 60,
-    try_all: Annotated[bool, typer.Option("--try-all", help="Try every fixed limit; takes minutes.")] = False,
+    try_all: Annotated[
+        bool, typer.Option("--try-all", metavar="", help="Try every fixed limit; takes minutes.")
+    ] = False,
     worlds: Annotated[int, typer.Option(min=0, help="Simulated worlds to play as well.")] = DEFAULT_WORLDS,
     seed: Annotated[int, typer.Option(min=0, help="The first world's.")] = 1,
-    only_worlds: Annotated[bool, typer.Option("--only-worlds", help="Leave this machine alone.")] = False,
+    only_worlds: Annotated[bool, typer.Option("--only-worlds", metavar="", help="Leave this machine alone.")] = False,
     json: options.Json = False,
 ) -> None:
     """What the gate's laws make of this machine, and of simulated ones. Loads this one for a minute or two."""

@@ -164,12 +164,10 @@ def _counts(view: View) -> RenderableType:
 def _gate_lines(view: View) -> list[RenderableType]:
     from rich.text import Text
 
-    lines: list[RenderableType] = []
     cpu = f"CPU {view.cpu:.0f} %" if view.cpu is not None else "CPU ?"
+    lines: list[RenderableType] = [Text(f"  {view.tok_s:,.0f} tok/s, {cpu}")]
     for name, gate in view.gates.items():
-        text = Text(
-            f"  {name}: {gate['in_flight']} of {counted(gate['slots'], 'slot')}, {cpu}, {view.tok_s:,.0f} tok/s, "
-        )
+        text = Text(f"  {name}: {gate['in_flight']} of {counted(gate['slots'], 'slot')}, ")
         text.append(_limit(gate), style="bold")
         if gate["limited_by"] != "paused":  # of a pause the word says all
             text.append(f" ({gate['reason']})", style="dim")

@@ -63,6 +63,8 @@ def ending_lines(jobs: Path, ending: Ending) -> list[str]:
         again = f"the same command delivers {agreed(ending.undelivered, 'it', 'them')} without asking again"
         kept = counted(ending.undelivered, "answer is", "answers are")
         lines.append(f"{kept} kept that no sink took ({ending.sink_error}); {again}")
+    if ending.given_up.items:
+        lines.append(_given_up(ending))
     if ending.changed:
         some = ", ".join(ending.changed[:3]) + (", ..." if len(ending.changed) > 3 else "")
         number = len(ending.changed)
@@ -82,6 +84,13 @@ def ending_lines(jobs: Path, ending: Ending) -> list[str]:
     return lines
 
 
+def _given_up(ending: Ending) -> str:
+    from batchrun.report.resume import given_up_words
+
+    why = ending.sink_error if ending.given_up.kept and not ending.undelivered else ""
+    return given_up_words(ending.given_up) + (f"; the last time: {why}" if why else "")
+
+
 def _print_json(jobs: Path, ending: Ending) -> None:
     from batchrun.cli.terminal import print_json
 
@@ -98,6 +107,7 @@ def _print_json(jobs: Path, ending: Ending) -> None:
             "finished_now": ending.now,
             "pending": ending.pending,
             "undelivered": ending.undelivered,
+            "given_up": {"items": ending.given_up.items, "kept": ending.given_up.kept},
             "changed": len(ending.changed),
             "simulated": ending.simulated,
             "cpu_charged_to_no_item": ending.overhead,

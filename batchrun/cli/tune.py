@@ -26,7 +26,9 @@ def tune(
     paused: Annotated[
         bool | None, typer.Option("--pause/--resume", metavar="", help="Admit nothing, or go on.")
     ] = None,
-    reload: Annotated[bool, typer.Option("--reload", help="Read batchrun.toml again; SIGUSR1 does the same.")] = False,
+    reload: Annotated[
+        bool, typer.Option("--reload", metavar="", help="Read batchrun.toml again; SIGUSR1 does the same.")
+    ] = False,
 ) -> None:
     """Change a run that is at work; it takes it within a period and tells it in its telemetry."""
     from batchrun.cli.streams import remark

@@ -1,16 +1,15 @@
 """The lines of a Message Batches result file. Pure.
 
-An item that has an answer has succeeded there, whole or cut off or refused; one that is pending has expired, which is
-their word for what was not asked, is not billed and may be asked again.
+An item that has an answer has succeeded there, whole or cut off or refused, delivered or not; one that is pending has
+expired, which is their word for what was not asked, is not billed and may be asked again.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from batchrun.export.result import STOP_RULE, count, error_of, error_type, made_id
+from batchrun.export.result import STOP_RULE, count, error_of, error_type, has_answer, made_id
 from batchrun.journal.record import to_json
-from batchrun.outcome import Status
 
 
 def anthropic_line(id: str, result: dict[str, Any] | None) -> bytes:
@@ -20,7 +19,7 @@ def anthropic_line(id: str, result: dict[str, Any] | None) -> bytes:
 def _result(result: dict[str, Any] | None) -> dict[str, Any]:
     if result is None:
         return {"type": "expired"}
-    if result["status"] != Status.FAILED:
+    if has_answer(result):
         return {"type": "succeeded", "message": _message(result)}
     error = error_of(result)
     told = {"type": error_type(error), "message": str(error.get("message") or "no message")}

@@ -9,9 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from batchrun.export.result import count, error_of, error_type, made_id
+from batchrun.export.result import count, error_of, error_type, has_answer, made_id
 from batchrun.journal.record import to_json
-from batchrun.outcome import Status
 
 _FINISH_REASONS = {
     "max_tokens": "length",
@@ -31,7 +30,7 @@ def openai_line(id: str, result: dict[str, Any] | None) -> bytes:
 
 def _end(result: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """`response` and `error`, of which one is null."""
-    if result["status"] != Status.FAILED:
+    if has_answer(result):
         return {"status_code": 200, "request_id": None, "body": _completion(result)}, None
     error = error_of(result)
     status, message = error.get("status"), str(error.get("message") or "no message")
@@ -61,7 +60,7 @@ def _completion(result: dict[str, Any]) -> dict[str, Any]:
 def _message(result: dict[str, Any]) -> dict[str, Any]:
     text = str(result.get("text") or "")
     calls = [_call(block) for block in result.get("content") or [] if block.get("type") == "tool_use"]
-    if result["status"] == Status.REFUSED:
+    if result.get("stop_reason") == "refusal":
         return {"role": "assistant", "content": None, "refusal": text or _REFUSED}
     message: dict[str, Any] = {"role": "assistant", "content": text if text or not calls else None, "refusal": None}
     return message | ({"tool_calls": calls} if calls else {})

@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 from batchrun.failure import Cause
+from batchrun.outcome import Status
 
 # The Messages API's word for each cause; what is none of its own is an error on the way to it.
 _ERROR_TYPES = {
@@ -22,6 +23,11 @@ _ERROR_TYPES = {
     Cause.QUOTA: "billing_error",
 }
 STOP_RULE = "stop_rule:"  # how the stop reason of an answer begins that a rule of the user's ended
+
+
+def has_answer(result: dict[str, Any]) -> bool:
+    """Whether it holds an answer, delivered or not: one that no sink took is whole and paid all the same."""
+    return result["status"] != Status.FAILED or result.get("stop_reason") is not None
 
 
 def error_of(result: dict[str, Any]) -> dict[str, Any]:

@@ -172,6 +172,11 @@ class FinishedIndex:
             return None
         return self._offset[slot], self._length[slot]
 
+    def gives_up(self, id: str, request: str) -> bool:
+        """Whether this very request has failed in so many runs, of something that may pass, that it is left alone."""
+        slot = self._find(id, hash(request))
+        return slot is not None and self._code[slot] == _TRANSIENT_FAILURE and self._is_over(slot)
+
     def entry(self, id: str) -> Finished | None:
         """The record that counts for `id`, whatever its request."""
         best = max(self._slots(id), key=lambda slot: _rank(self._code[slot], self._offset[slot]), default=None)

@@ -104,6 +104,10 @@ class Journal:
         place = self.finished.failed_at(id, request)
         return None if place is None else kept_answer(self._results.path, id, place)
 
+    def gives_up(self, id: str, request: str) -> bool:
+        """Whether the next run leaves this request alone though it failed of something that may pass."""
+        return self.finished.gives_up(id, request)
+
     def has_room(self) -> bool:
         """Whether new work may be admitted. `commit` itself never refuses for want of room: its answer is paid."""
         has_room = self._waiting_records < MAX_WAITING_RECORDS and self._waiting_bytes < MAX_WAITING_BYTES

@@ -10,17 +10,18 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress, count
 from operator import itemgetter
 from typing import Any
 
 from batchrun.journal.finished import MAX_FAILED_RUNS
-from batchrun.outcome import Status
+from batchrun.outcome import GivenUp, Status
 from batchrun.report.early import EarlyEndsSum, is_early
 from batchrun.report.examples import Example, Largest, Newest
 from batchrun.report.lines import Line, Stretch
 from batchrun.report.spread import Spread, spread
+from batchrun.report.undelivered import UndeliveredSum
 from batchrun.stream.message import USAGE_ESTIMATED
 
 PINNED_CORES = 0.9  # the articles': above it our receive side is the bottleneck ...
@@ -47,7 +48,8 @@ _NONE = -1.0  # a figure that the item does not have: nothing was streamed
 @dataclass(frozen=True, slots=True)
 class Totals:
     """Items by how they stand; `again` says how many of the `failed` the next run takes up again, and `kept` how many
-    of those it does not have to ask: their answer is there, and only no sink has taken it."""
+    of those it does not have to ask: their answer is there, and only no sink has taken it. `given_up` are others of
+    the `failed`, which it leaves alone."""
 
     done: int = 0
     incomplete: int = 0
@@ -55,6 +57,7 @@ class Totals:
     failed: int = 0
     again: int = 0
     kept: int = 0
+    given_up: GivenUp = field(default_factory=GivenUp)
 
     @property
     def finished(self) -> int:
@@ -82,7 +85,6 @@ class Census:
         self.tokens = 0
         self.wasted_tokens = 0
         self.retried: Counter[str] = Counter()
-        self.retried_items = 0
         self.flags: Counter[str] = Counter()
         self.cost_usd = 0.0
         self.priced = 0
@@ -101,6 +103,8 @@ class Census:
         self._figures = [array("d") for _ in range(_FIGURES)]
         self._causes: list[str] = [""]
         self._lost: dict[int, float] = {}
+        self.undelivered = UndeliveredSum()
+        self._retried = bytearray()  # whether an attempt for the item failed this night
         self._kept: bytearray | None = None
 
     def __repr__(self) -> str:
@@ -188,8 +192,13 @@ class Census:
 
     @property
     def lost_usd(self) -> float:
-        """What was paid for answers whose items failed all the same."""
+        """What was paid for answers of which nothing is left."""
         return sum(self._lost.values())
+
+    @property
+    def retried_items(self) -> int:
+        """Items of which an attempt failed this night; one that failed in several runs is one."""
+        return self._retried.count(True)
 
     def totals(self) -> Totals:
         """All items, whenever they finished."""
@@ -244,7 +253,8 @@ class Census:
         if code < _FAILED:
             return _MARKS_OF_ANSWERS[code][is_tonight]
         runs = min(failed_runs + (code >= _AGAIN), 255)
-        return bytes((code, _TONIGHT if is_tonight else _EARLIER, runs, self._place_of(cause_of(line))))
+        night = (_ANSWERED if code == _KEPT else _TONIGHT) if is_tonight else _EARLIER
+        return bytes((code, night, runs, self._place_of(cause_of(line))))
 
     def _place_of(self, cause: str) -> int:
         if cause not in self._causes:
@@ -264,18 +274,20 @@ class Census:
     def _sum(self, line: Line, slot: int) -> None:
         self.wasted_tokens += line.wasted_tokens
         if line.status == _FAILED_STATUS:
-            if line.cost_usd is not None:
-                self._lost[slot] = line.cost_usd  # once an item: what was paid can fail to be delivered again and again
+            if line.stop_reason is not None:
+                self.undelivered.take(slot, line.tokens, line.cost_usd)
+            elif line.cost_usd is not None:
+                self._lost[slot] = line.cost_usd
         else:
             self.tokens += line.tokens  # of a failure they are among the wasted
             self._lost.pop(slot, None)
+            self.undelivered.drop(slot)
             self._price(line.cost_usd)
             self.early.take(line.stop_reason, line.tokens, line.saved_tokens or 0)
         if line.held_up is not None:
             self._sum_held_up(line, slot)
         if line.retried:
-            self.retried_items += 1
-            self.retried.update(line.retried)
+            self._note_retried(slot, line.retried)
         if line.flags:
             self._sum_flags(line, line.flags, slot)
         if line.elapsed > self.slowest.floor:
@@ -284,6 +296,11 @@ class Census:
             self.most_attempts.take(Example(line.attempts, line.id, _retries_of(line), slot, line.result[0]))
         if line.loop_cores > PINNED_CORES and line.cores > self.culprits.floor:
             self.culprits.take(Example(line.cores, line.id, "", slot, line.result[0]))
+
+    def _note_retried(self, slot: int, retried: Mapping[str, int]) -> None:
+        self._retried.extend(bytes(max(0, slot + 1 - len(self._retried))))
+        self._retried[slot] = True
+        self.retried.update(retried)
 
     def _sum_flags(self, line: Line, flags: list[str], slot: int) -> None:
         # That the usage of an answer that we ended ourselves is an estimate is nothing odd.
@@ -322,9 +339,11 @@ class Census:
     @staticmethod
     def _totals(codes: bytearray, failed_runs: bytearray) -> Totals:
         again: Counter[int] = Counter()
+        over: Counter[int] = Counter()
         if codes.count(_AGAIN) or codes.count(_KEPT):
-            standing = zip(codes, failed_runs, strict=True)
-            again.update(code for code, runs in standing if code >= _AGAIN and runs < MAX_FAILED_RUNS)
+            for code, runs in zip(codes, failed_runs, strict=True):
+                if code >= _AGAIN:
+                    (again if runs < MAX_FAILED_RUNS else over)[code] += 1
         return Totals(
             done=codes.count(_DONE),
             incomplete=codes.count(_INCOMPLETE),
@@ -332,6 +351,7 @@ class Census:
             failed=codes.count(_FAILED) + codes.count(_AGAIN) + codes.count(_KEPT),
             again=again.total(),
             kept=again[_KEPT],
+            given_up=GivenUp(over.total(), over[_KEPT]),
         )
 
 

@@ -6,13 +6,14 @@ None is "not known", never 0.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from batchrun.prices.bill import month_at_this_rate
 from batchrun.report.census import Census
 from batchrun.report.night import Night
 from batchrun.report.plain import moment
+from batchrun.report.undelivered import Undelivered
 from batchrun.spent import DIGITS, Spent
 
 LEAST_HOURS = 24.0  # a night stands for its day: cron starts the next one tomorrow
@@ -20,10 +21,10 @@ LEAST_HOURS = 24.0  # a night stands for its day: cron starts the next one tomor
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """US dollars. `usd` is of the answers whose price is known. `wasted_usd_estimate` is what failed attempts cost: by
-    the output that was thrown away, without their input; of `wasted_tokens_unpriced` not even that is known.
-    `month_usd` is what both come to in a month of such days. `unknown_models` have no known price, as far as the runs
-    told."""
+    """US dollars. `usd` is of the answers whose price is known; of those that no sink has taken `undelivered` tells,
+    which is no waste. `wasted_usd_estimate` is what failed attempts cost: by the output that was thrown away, without
+    their input; of `wasted_tokens_unpriced` not even that is known. `month_usd` is what all of them come to in a month
+    of such days. `unknown_models` have no known price, as far as the runs told."""
 
     usd: float | None = None
     items_priced: int = 0
@@ -33,6 +34,7 @@ class Cost:
     wasted_tokens_unpriced: int = 0
     saved_by_cache_usd: float | None = None
     month_usd: float | None = None
+    undelivered: Undelivered = field(default_factory=Undelivered)
     unknown_models: tuple[str, ...] = ()
     simulated: bool = False
 
@@ -44,7 +46,8 @@ def cost_of(census: Census, night: Night) -> Cost:
     told = [run.spent for run in night.runs if run.spent is not None]
     usd = census.cost_usd if census.priced else None
     wasted = _wasted(census, told)
-    spent = (usd or 0.0) + (wasted or 0.0)
+    undelivered = census.undelivered.sum()
+    spent = (usd or 0.0) + (wasted or 0.0) + (undelivered.usd or 0.0)
     return Cost(
         usd=usd,
         items_priced=census.priced,
@@ -54,6 +57,7 @@ def cost_of(census: Census, night: Night) -> Cost:
         wasted_tokens_unpriced=_unpriced_waste(census, told),
         saved_by_cache_usd=_known_sum(spent.saved_by_cache_usd for spent in told),
         month_usd=month_at_this_rate(spent, _hours(night)) if spent else None,
+        undelivered=undelivered,
         unknown_models=tuple(dict.fromkeys(name for spent in told for name in spent.unknown_models)),
     )
 

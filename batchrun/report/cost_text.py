@@ -11,18 +11,32 @@ def cost_block(cost: Cost) -> Block:
     """Known, estimated and unknown are told apart, and unknown is never told as nothing."""
     if cost.simulated:
         return Block("Cost", (row("answers", "nothing: simulated"),))
-    rows = [row("answers", _answers(cost)), *_unpriced(cost), *_waste(cost), *_cache(cost)]
+    rows = [*_answers(cost), *_undelivered(cost), *_unpriced(cost), *_waste(cost), *_cache(cost)]
     if cost.month_usd is not None:
-        least = "at least " if cost.items_unpriced or cost.wasted_tokens_unpriced else ""
+        least = "at least " if _is_lower_bound(cost) else ""
         rows.append(row("a month", f"{least}{dollars(cost.month_usd)}, if each day is like this one"))
     return Block("Cost", tuple(rows))
 
 
-def _answers(cost: Cost) -> str:
+def _answers(cost: Cost) -> list[Row]:
     if cost.usd is None:
-        return "not known" if cost.items_unpriced else "no item was answered"
+        if cost.undelivered.items and not cost.items_unpriced:
+            return []
+        return [row("answers", "not known" if cost.items_unpriced else "no item was answered")]
     each = f", {dollars(cost.usd_an_item)} an item" if cost.usd_an_item is not None and cost.items_priced > 1 else ""
-    return f"{dollars(cost.usd)} for {counted(cost.items_priced, 'item')}{each}"
+    return [row("answers", f"{dollars(cost.usd)} for {counted(cost.items_priced, 'item')}{each}")]
+
+
+def _undelivered(cost: Cost) -> list[Row]:
+    """Paid and kept: no part of the waste."""
+    found = cost.undelivered
+    parts = [f"{dollars(found.usd)} for {counted(found.priced, 'answer')}"] if found.usd is not None else []
+    parts += [f"{counted(found.unpriced, 'answer')} of unknown price"] if found.unpriced else []
+    return [row("not delivered", f"{' and '.join(parts)}; kept")] if parts else []
+
+
+def _is_lower_bound(cost: Cost) -> bool:
+    return bool(cost.items_unpriced or cost.wasted_tokens_unpriced or cost.undelivered.unpriced)
 
 
 def _unpriced(cost: Cost) -> list[Row]:

@@ -43,7 +43,8 @@ def report_facts(summary: Summary) -> dict[str, Any]:
         "wall": _spread(summary.wall),
         "elapsed": _spread(summary.elapsed),
         "ttft": _spread(summary.ttft),
-        "tok_s": {"item": _spread(summary.tok_s), "night": _round(tokens.per_second), "tokens": tokens.answers},
+        "tok_s": {"item": _spread(summary.tok_s), "night": _round(tokens.per_second), "tokens": tokens.answers}
+        | {"undelivered": tokens.undelivered},
         "retries": asdict(retries),
         "waste": {"tokens": tokens.wasted, "share": _round(tokens.wasted_share)},
         "cost": cost_facts(summary.cost),
@@ -80,6 +81,8 @@ def status_facts(standing: Standing) -> dict[str, Any]:
         "total": standing.total,
         **counts,
         "again": totals.again if totals else None,
+        "kept": totals.kept if totals else None,
+        "given_up": asdict(totals.given_up) if totals else None,
         "pending": standing.pending,
         "items_changed": standing.changed,
         "counted_at": standing.counted_at,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from batchrun.report.plain import count, counted, duration
 
 if TYPE_CHECKING:
+    from batchrun.report.census import Totals
     from batchrun.report.summary import Summary
 
 
@@ -32,7 +33,7 @@ def _when(summary: Summary) -> str:
 
 def _rest(summary: Summary) -> list[str]:
     totals = summary.totals
-    rest = [f"{count(totals.failed)} failed"] if totals.failed else []
+    rest = [f"{count(totals.failed)} failed{_kept(totals)}"] if totals.failed else []
     rest += [f"{count(totals.refused)} refused"] if totals.refused else []
     rest += [f"{count(totals.incomplete)} incomplete"] if totals.incomplete else []
     match summary.pending:
@@ -43,3 +44,8 @@ def _rest(summary: Summary) -> list[str]:
         case pending:
             rest.append(f"{count(pending)} pending")
     return rest
+
+
+def _kept(totals: Totals) -> str:
+    kept = totals.kept + totals.given_up.kept
+    return f", {count(kept)} of them with an answer that is kept" if kept else ""

@@ -39,9 +39,9 @@ def _slow(census: Census) -> Iterator[LookAt]:
         return
     for example in census.slowest.best(PER_REASON, census.counts):
         if example.figure > SLOW * usual.p50:
-            why = f": {example.note}" if example.note else ""
-            took = f"{duration(example.figure)} with retries and waiting (median {duration(usual.p50)})"
-            yield LookAt(example.id, f"took {took}{why}")
+            # An item of which no attempt failed has waited for nothing: it was long.
+            more, why = (" with retries and waiting", f": {example.note}") if example.note else ("", "")
+            yield LookAt(example.id, f"took {duration(example.figure)}{more} (median {duration(usual.p50)}){why}")
 
 
 def _often_asked(census: Census) -> Iterator[LookAt]:

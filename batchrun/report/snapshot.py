@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from batchrun.outcome import GivenUp
 from batchrun.spent import Spent, spent_of
 
 
@@ -32,8 +33,9 @@ class LastError:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """`stamp` is when it was written. Counts are of the whole job file, `retries` and `spent` of this run. `again` are
-    those of the failed that the next run takes up again, None where the run did not say; `with_sinks` are those in
-    flight that have their answer and wait for the sinks."""
+    those of the failed that the next run takes up again, and `kept` those of them that it only delivers; `again` and
+    `given_up` are None where the run did not say. `with_sinks` are those in flight that have their answer and wait for
+    the sinks."""
 
     run: str
     stamp: str
@@ -55,6 +57,8 @@ class Snapshot:
     last_error: LastError | None
     stopping: str | None
     again: int | None = None
+    kept: int = 0
+    given_up: GivenUp | None = None
     with_sinks: int = 0
 
 
@@ -92,6 +96,8 @@ def snapshot_of(fields: dict[str, Any]) -> Snapshot | None:
             last_error=_last_error(fields.get("last_error")),
             stopping=None if fields.get("ended") else fields.get("reason"),
             again=None if fields.get("again") is None else int(fields["again"]),
+            kept=int(fields.get("kept") or 0),
+            given_up=None if fields.get("given_up") is None else GivenUp(**fields["given_up"]),
             with_sinks=int(fields.get("with_sinks") or 0),
         )
     except (KeyError, TypeError, ValueError, AttributeError):

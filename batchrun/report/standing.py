@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from batchrun.journal.lock import Holder
 from batchrun.journal.runs import Run
+from batchrun.outcome import GivenUp
 from batchrun.report.census import Totals
 from batchrun.report.job_file import UNREAD, JobFileNow
 from batchrun.report.night import Heard, NightRun, asking, tell
@@ -115,7 +116,8 @@ def standing(seen: Sighting) -> Standing:
 
 
 def _totals(snapshot: Snapshot) -> Totals:
-    return Totals(snapshot.done, snapshot.incomplete, snapshot.refused, snapshot.failed, snapshot.again or 0)
+    counts = snapshot.done, snapshot.incomplete, snapshot.refused, snapshot.failed
+    return Totals(*counts, snapshot.again or 0, snapshot.kept, snapshot.given_up or GivenUp())
 
 
 def _resume(seen: Sighting, last: NightRun | None, totals: Totals | None, pending: int | None) -> Resume:

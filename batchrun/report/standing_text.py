@@ -8,7 +8,7 @@ from batchrun.report.ending_text import changed_words, resume_page, run_words
 from batchrun.report.money import spent_words
 from batchrun.report.page import Block, Page, Row, Tone, Words, row
 from batchrun.report.plain import clock, count, counted, duration, moment, percent, rate, shorten
-from batchrun.report.resume import again_words
+from batchrun.report.resume import again_words, given_up_words
 from batchrun.report.snapshot import GateView
 from batchrun.report.standing import STALE_SECONDS, Live, Standing
 from batchrun.report.words import STOPPING, limit_word
@@ -81,6 +81,8 @@ def _count_rows(standing: Standing, bar_marks: str) -> list[Row]:
     if standing.pending is not None:
         again = f"; {again_words(totals)}" if totals.again else ""
         rows.append(row("pending", f"{count(standing.pending)}{_in_flight(standing.live)}{again}"))
+    if standing.live is not None and totals.given_up.items:
+        rows.append(row("given up", given_up_words(totals.given_up)))
     if standing.changed:
         rows.append(row("job file", changed_words(standing.changed), Tone.WARN))
     return rows

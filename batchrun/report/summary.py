@@ -45,16 +45,17 @@ class Retries:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Output tokens of the night: of answers, and thrown away with failed attempts. `per_second` is over the time in
-    which a run was alive."""
+    """Output tokens of the night: of answers, of answers that no sink has taken, and thrown away with failed attempts.
+    `per_second` is of all answers over the time in which a run was alive."""
 
     answers: int
+    undelivered: int
     wasted: int
     per_second: float
 
     @property
     def wasted_share(self) -> float:
-        return self.wasted / (self.answers + self.wasted) if self.wasted else 0.0
+        return self.wasted / (self.answers + self.undelivered + self.wasted) if self.wasted else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,7 @@ def _others(census: Census, totals: Totals) -> tuple[Kind, ...]:
 
 
 def _tokens(census: Census, night: Night) -> Tokens:
-    per_second = census.tokens / night.seconds if night.seconds else 0.0
+    undelivered = census.undelivered.sum().tokens
+    per_second = (census.tokens + undelivered) / night.seconds if night.seconds else 0.0
     wasted = max(sum(run.wasted_tokens for run in night.runs), census.wasted_tokens)
-    return Tokens(census.tokens, wasted, per_second)
+    return Tokens(census.tokens, undelivered, wasted, per_second)

@@ -138,6 +138,8 @@ def _retries(summary: Summary) -> Block:
         least = "" if retries.is_known else "at least "
         failed = f"{least}{count(retries.attempts)}{_in_items(retries)}: {listed(retries.causes)}"
     spent = f"{count(tokens.answers)} answered"
+    if tokens.undelivered:
+        spent += f", {count(tokens.undelivered)} answered and not delivered"
     if tokens.wasted:
         spent += f", {count(tokens.wasted)} wasted on failed attempts ({percent(tokens.wasted_share)})"
     rows = [row("failed attempts", failed), row("tokens", spent)]

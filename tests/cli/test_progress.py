@@ -54,3 +54,15 @@ def _drawn(view: View) -> str:
     with console.capture() as captured:
         console.print(live_view(view))
     return "\n".join(line.rstrip() for line in captured.get().split("\n"))
+
+
+def test_what_is_measured_of_the_run_is_shown_once_and_not_for_each_gate() -> None:
+    """Two gates with all the run's tokens a second each would look like twice as many."""
+    both = replace(VIEW, gates={"claude": VIEW.gates["claude"], "local": VIEW.gates["claude"]})
+    console = Console(width=100, color_system=None)
+    with console.capture() as shown:
+        console.print(live_view(both))
+    lines = [line.strip() for line in shown.get().splitlines()]
+    assert "123 tok/s, CPU 33 %" in lines
+    assert "local: 5 of 8 slots, limited by too few items left to fill the slots (only 5 of 8 used)" in lines
+    assert (shown.get().count("tok/s"), shown.get().count("CPU")) == (1, 1)

@@ -7,6 +7,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from batchrun.simulator.process import SimulatorProcess
 from tests.cli.program import (
     RequestPipe,
@@ -106,6 +108,29 @@ def test_what_no_sink_took_is_delivered_by_the_next_run_and_asked_of_nobody(
     expected = expected_texts(jobs)
     assert {path.stem: path.read_text() for path in (tmp_path / "out").iterdir()} == expected
     assert statuses(state) == dict.fromkeys(expected, "done")
+
+
+@pytest.mark.slow
+def test_answers_that_three_runs_did_not_deliver_are_told_and_how_to_deliver_them(
+    tmp_path: Path, calm: SimulatorProcess, heard: RequestPipe
+) -> None:
+    """They are paid: the end of the run, a start that has nothing to do, status and report name them and the option."""
+    write_jobs(tmp_path / "jobs.jsonl", prompts(2, SHORT))
+    env, broken = asking(calm), ("--each", "exit 3")
+    for again in (True, True, False):
+        done = batchrun("run", "jobs.jsonl", *broken, cwd=tmp_path, env=env)
+        assert ("the same command delivers them without asking again" in done.stderr) is again, done.stderr
+    told = "2 whole answers are kept that no sink took in 3 runs: --retry sink delivers them, and nobody is asked"
+    assert f"{told}; the last time: --each 'exit 3': exit status 3" in done.stderr
+    idle = batchrun("run", "jobs.jsonl", *broken, cwd=tmp_path, env=env)
+    assert (idle.returncode, told in idle.stderr) == (1, True)
+    for command in ("status", "report"):
+        page = " ".join(batchrun(command, "jobs.jsonl", cwd=tmp_path).stdout.split())
+        assert f"To go on ({told}): " in page
+        assert page.endswith("batchrun run jobs.jsonl --each 'exit 3' --retry sink")
+    last = batchrun("run", "jobs.jsonl", "--out-dir", "out", "--retry", "sink", cwd=tmp_path, env=env)
+    assert last.returncode == 0, last.stderr
+    assert len(heard.requests()) == len(list((tmp_path / "out").iterdir())) == 2
 
 
 def test_an_answer_on_its_way_into_a_sink_outlives_the_signal(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,12 @@ def failed(id: str, cause: str = "bad_request", http_status: int | None = 400, *
     error = {"cause": cause, "message": f"what {cause} means", "status": http_status, "request_id": "req_1"}
     plain: dict[str, Any] = {"text": "", "content": [], "usage": {}, "stop_reason": None, "cost_usd": None}
     return outcome(id, **(plain | {"status": Status.FAILED, "error": error} | changes))
+
+
+def kept_outcome(answered: Outcome) -> Outcome:
+    """The same answer, which no sink has taken."""
+    error = {"cause": "sink", "message": "no disk", "status": None}
+    return replace(answered, status=Status.FAILED, final=False, error=error)
 
 
 def result_of(ended: Outcome) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from batchrun.export.csv_rows import COLUMNS, HEAD, csv_row
 from batchrun.export.formats import WRITINGS, written
 from batchrun.failure import Cause
 from batchrun.outcome import Outcome, Status
-from tests.export.nights import exported, failed, outcome, result_of
+from tests.export.nights import exported, failed, kept_outcome, outcome, result_of
 from tests.export.readers import anthropic_line, csv_rows, openai_line
 
 USE = {"type": "tool_use", "id": "toolu_1", "name": "look_up", "input": {"q": "x"}}
@@ -41,6 +41,9 @@ ENDS: dict[str, Outcome] = {
     "nothing in it": outcome("a", text="", content=[], usage={}),
     "an estimated usage": outcome("a", usage={"output_tokens": 7}, flags=("usage_estimated",)),
     "an odd usage": outcome("a", usage={"input_tokens": None, "output_tokens": "7", "total_tokens": 9}),
+    "kept, for no sink took it": kept_outcome(outcome("a")),
+    "cut off and kept": kept_outcome(outcome("a", stop_reason="max_tokens")),
+    "refused and kept": kept_outcome(outcome("a", stop_reason="refusal", text="", content=[])),
     "an id of any letters": outcome('"\u2028\U0001f342\x00'),
 }
 FAILURES = [failed("a", cause, status) for cause in Cause for status in (None, 400, 529)]
@@ -111,7 +114,7 @@ def test_openais_readers_read_an_answer(ended: Outcome) -> None:
     """One choice, with the text that the answer has."""
     completion = openai_line(exported(Format.OPENAI, ended))
     [choice] = completion.choices
-    if ended.status is Status.REFUSED:
+    if ended.stop_reason == "refusal":
         assert choice.finish_reason == "content_filter"
         assert choice.message.refusal == (ended.text or "The model refused.")
     else:

@@ -186,3 +186,19 @@ def test_looking_up_is_the_verdict_and_the_entry_in_one(records: list[Outcome]) 
             entry = index.entry(id)
             assert status == (None if entry is None else entry.status)
             assert (standing is Standing.FINISHED) == index.is_finished(id, request)
+
+
+def test_a_request_is_given_up_after_three_runs_of_what_may_pass() -> None:
+    """Another request under the same id is not, nor is what failed for good or was answered."""
+    index = FinishedIndex()
+    for run in range(3):
+        assert not index.gives_up("a", "r")
+        index.add("a", "r", Status.FAILED, False, 100 * run, 90)
+    index.add("b", "r", Status.FAILED, True, 400, 90)
+    assert [index.gives_up(id, request) for id, request in (("a", "r"), ("a", "other"), ("b", "r"))] == [
+        True,
+        False,
+        False,
+    ]
+    index.add("a", "r", Status.DONE, True, 500, 90)
+    assert not index.gives_up("a", "r")

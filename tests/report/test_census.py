@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batchrun.outcome import Measure, Outcome, Status
+from batchrun.outcome import GivenUp, Measure, Outcome, Status
 from batchrun.report.census import Census, Totals
 from batchrun.report.examples import KEPT
 from tests.report.lines import lines
@@ -66,7 +66,7 @@ def test_three_runs_of_failing_are_enough() -> None:
     """The third transient failure of an item is its last, though its line says that it is not final."""
     again = [failed("a", "overloaded", "529", final=False) for _ in range(3)]
     assert census(*again[:2]).totals() == Totals(failed=1, again=1)
-    assert census(*again).totals() == Totals(failed=1, again=0)
+    assert census(*again).totals() == Totals(failed=1, given_up=GivenUp(1))
 
 
 def test_figures_are_those_of_the_night() -> None:
@@ -130,6 +130,24 @@ def test_what_was_paid_once_is_lost_once_and_until_it_is_delivered() -> None:
     assert (delivered.lost_usd, delivered.cost_usd, delivered.priced) == (0.0, 0.07, 1)
 
 
+def test_an_item_that_failed_in_three_runs_is_one_item() -> None:
+    """Its failed attempts are three."""
+    kept = failed("a", "sink", "no disk", final=False, stop_reason="end_turn")
+    counted = census(kept, kept, outcome("b"), kept, failed("c", "silent", "", final=False))
+    assert (counted.retried.total(), counted.retried_items) == (4, 2)
+
+
+def test_a_kept_answer_has_figures_like_others() -> None:
+    """It came as fast as it came, whoever took it then; its tokens are no delivered answer's."""
+    measure = Measure(wall=2.0, ttft=0.2, tokens=50, tok_s=25.0)
+    kept = failed("a", "sink", "no disk", final=False, stop_reason="end_turn", measure=measure, elapsed=2.5)
+    counted = census(kept, kept)
+    for spread, figure in ((counted.wall(), 2.0), (counted.elapsed(), 2.5), (counted.ttft(), 0.2)):
+        assert spread is not None
+        assert (spread.n, spread.p50) == (1, figure)
+    assert (counted.tokens, counted.undelivered.sum().tokens) == (0, 50)
+
+
 def test_an_example_is_shown_only_while_its_line_counts() -> None:
     """Items that were answered later are no examples of failure; no id stands twice."""
     failures = [failed(f"item-{number}", "silent", "not a byte", final=False) for number in range(5)]
@@ -166,7 +184,7 @@ def test_answers_that_no_sink_took_are_told_apart_from_those_to_be_asked() -> No
     kept = failed("a", "sink", "no disk", final=False, stop_reason="end_turn", text="Ja.")
     asked = failed("b", "silent", "not a byte", final=False)
     assert census(kept, asked).totals() == Totals(failed=2, again=2, kept=1)
-    assert census(kept, kept, kept, asked).totals() == Totals(failed=2, again=1)
+    assert census(kept, kept, kept, asked).totals() == Totals(failed=2, again=1, given_up=GivenUp(1, 1))
     assert census(kept, outcome("a"), asked).totals() == Totals(done=1, failed=1, again=1)
     assert census(kept, asked).causes() == {"sink": 1, "silent": 1}
 

@@ -80,6 +80,25 @@ def test_an_item_that_was_paid_for_and_failed_all_the_same_is_waste() -> None:
     assert "no item was answered" in page(found)
 
 
+def test_an_answer_that_no_sink_took_is_paid_for_and_no_waste() -> None:
+    """It is kept, and its cost is exact, however often it could not be delivered; a month costs it too."""
+    kept = failed("a", "sink", "no disk", final=False, stop_reason="end_turn", cost_usd=0.5)
+    found = cost(kept, kept, kept, spent=Spent(0.5, 1))
+    assert (found.usd, found.wasted_usd_estimate) == (None, 0.0)
+    assert cost_facts(found)["undelivered"] == {"items": 1, "tokens": 0, "priced": 1, "usd": 0.5}
+    assert page(found).splitlines() == [
+        "Cost",
+        "not delivered | $0.50 for 1 answer; kept",
+        "a month | $15.22, if each day is like this one",
+    ]
+    both = cost(kept, replace(kept, id="b", cost_usd=None), outcome("c", cost_usd=0.2))
+    assert "answers | $0.20 for 1 item\n" in page(both)
+    assert "not delivered | $0.50 for 1 answer and 1 answer of unknown price; kept" in page(both)
+    assert "a month | at least $21.31" in page(both)
+    delivered = cost(kept, outcome("a", cost_usd=0.5))
+    assert (delivered.usd, delivered.undelivered.items, delivered.undelivered.usd) == (0.5, 0, None)
+
+
 def test_where_no_run_told_the_items_do() -> None:
     """An older version's runs: costs stand in the records, and what waste cost is not known."""
     found = cost(outcome("a", cost_usd=0.5, wasted_tokens=40, retried={"broken": 1}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from batchrun.errors import ExitCode
+from batchrun.outcome import GivenUp
 from batchrun.report.census import Totals
 from batchrun.report.resume import Position, next_step
 
@@ -79,3 +80,29 @@ def test_a_job_file_that_has_changed_is_a_reason_to_run_again(pending: int | Non
     """What a line asks now only a run can tell."""
     step = next_step("c", Position(Totals(done=3), pending, exit_code=0, is_changed=True))
     assert (step.command, step.why) == ("c", why)
+
+
+KEPT = "2 whole answers are kept that no sink took in 3 runs: --retry sink delivers them, and nobody is asked"
+FAILED = "1 item failed in 3 runs of what may pass: --retry failed asks it again"
+
+
+@pytest.mark.parametrize(
+    ("totals", "command", "why"),
+    [
+        (Totals(failed=2, given_up=GivenUp(2, 2)), "c --retry sink", KEPT),
+        (Totals(failed=1, given_up=GivenUp(1, 0)), "c --retry failed", FAILED),
+        (Totals(failed=3, given_up=GivenUp(3, 2)), "c --retry failed", f"{KEPT}; {FAILED}"),
+        (
+            Totals(failed=3, refused=1, given_up=GivenUp(2, 2)),
+            "c --retry sink",
+            f"{KEPT}; 2 items without a full answer will not be asked again",
+        ),
+        (Totals(failed=3, again=1, given_up=GivenUp(2, 2)), "c", f"1 of the failed to be asked again; {KEPT}"),
+    ],
+)
+def test_what_three_runs_could_not_finish_is_told_with_the_way_to_take_it_up(
+    totals: Totals, command: str, why: str
+) -> None:
+    """A paid answer never looks lost; the next run by itself leaves such items alone."""
+    step = next_step("c", Position(totals, 0, exit_code=1))
+    assert (step.command, step.why) == (command, why)

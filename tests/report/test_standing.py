@@ -10,6 +10,7 @@ import pytest
 
 from batchrun.journal.lock import Holder
 from batchrun.journal.runs import Run, RunEnd, RunStart
+from batchrun.outcome import GivenUp
 from batchrun.report.census import Totals
 from batchrun.report.facts import status_facts
 from batchrun.report.job_file import JobFileNow
@@ -262,3 +263,15 @@ def test_finished_items_with_another_request_are_told() -> None:
     told = "1 finished item asks something else there now; the old answer was kept (--changed ask asks it again)"
     assert f"job file | {told}" in page(found)
     assert status_facts(found)["items_changed"] == 1
+
+
+def test_what_three_runs_could_not_finish_is_told_of_a_log_too_long_to_be_counted() -> None:
+    """As the run said it last; while one is at work, too."""
+    told = {"pending": 0, "again": 0, "done": 296, "failed": 3, "given_up": {"items": 3, "kept": 3}}
+    found = standing(ended(1, "finished", snapshot=snapshot(**told)))
+    assert found.resume.command == "batchrun run jobs.jsonl --retry sink"
+    assert found.totals is not None
+    assert found.totals.given_up == GivenUp(3, 3)
+    assert status_facts(found)["given_up"] == {"items": 3, "kept": 3}
+    at_work = page(standing(replace(AT_WORK, snapshot=snapshot(**told))))
+    assert "given up | 3 whole answers are kept that no sink took in 3 runs: --retry sink" in at_work

@@ -114,6 +114,17 @@ def test_answers_that_no_sink_took_are_not_said_to_be_asked_again() -> None:
     assert "your sinks" not in said(report_page(summary(outcome("a")), 80))
 
 
+def test_a_night_whose_sink_was_broken_was_no_slow_night() -> None:
+    """Its answers came as fast as any; none of their tokens is wasted."""
+    kept = failed("a", "sink", "no disk", final=False, stop_reason="end_turn", measure=Measure(wall=2.0, tokens=4920))
+    found = summary(kept)
+    page = said(report_page(found, 80))
+    assert "Speed: 2.0 tokens/s over the night" in page
+    assert "tokens | 0 answered, 4,920 answered and not delivered" in page
+    assert "wast" not in page.replace("Retries and waste", "")
+    assert report_facts(found)["tok_s"]["undelivered"] == 4920
+
+
 def test_retries_and_waste_are_those_of_the_night() -> None:
     """By cause, over items, with the share of the tokens that was thrown away."""
     found = summary(
@@ -141,11 +152,13 @@ def test_what_is_worth_a_look_is_named_once_with_the_reason() -> None:
     found = summary(
         *usual,
         outcome("slow", elapsed=182.0, attempts=4, retried={"silent": 3}),
+        outcome("long", elapsed=60.0),
         outcome("often", attempts=3, retried={"broken": 2}),
         outcome("odd", flags=("no_message_stop",)),
     )
     assert [(look.id, look.reason) for look in found.look_at] == [
         ("slow", "took 3 min with retries and waiting (median 4.3 s): silent 3"),
+        ("long", "took 60 s (median 4.3 s)"),
         ("often", "3 attempts: broken 2"),
         ("odd", "no_message_stop (1 item)"),
     ]
@@ -180,6 +193,7 @@ def test_figures_of_the_json_are_those_of_the_night() -> None:
         "failed": 1,
         "again": 1,
         "kept": 0,
+        "given_up": {"items": 0, "kept": 0},
         "pending": 0,
         "gone": 0,
     }
@@ -257,3 +271,12 @@ def test_the_two_medians_have_their_names() -> None:
     page = said(report_page(found, 80))
     assert "the attempt that answered | 4.2 s | 4.2 s | 4.2 s | of 3 items" in page
     assert "with retries and waiting | 60 s | 60 s | 60 s | of 3 items" in page
+
+
+def test_the_headline_says_of_failures_that_their_answers_are_kept() -> None:
+    """A night whose sink was broken has lost nothing, whether the next run delivers by itself or not."""
+    kept = failed("a", "sink", "no disk", final=False, stop_reason="end_turn")
+    also = failed("b", "silent", "", final=False)
+    for times in (1, 3):
+        sentence = headline(summary(*[kept] * times, also, of=night(total=2)))
+        assert "; 2 failed, 1 of them with an answer that is kept; " in sentence
