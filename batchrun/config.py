@@ -15,11 +15,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from batchrun.backends import DEFAULT, Backend, Choice, build_backends
+from batchrun.backends import Backend, Choice, build_backends, for_chat_lines
 from batchrun.config_file import find_file, read_file, read_state
 from batchrun.curfew import MaxFailures
 from batchrun.errors import ConfigError
-from batchrun.jobs.job import RequestFlags
+from batchrun.jobs.job import DEFAULT_MODEL, RequestFlags
 from batchrun.jobs.reader import Selection
 from batchrun.outcome import Status
 from batchrun.prices.bill import Rates
@@ -88,14 +88,14 @@ def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str]
     _check_simulation(found)
     _check_stop_when(found)
     values = {name: each.value for name, each in found.items()}
-    chosen = values.get("backend", DEFAULT)
     choice = Choice(found.get("backend"), (file.general | variables).get("backend"))
-    backends = build_backends(file.backends, file.general, variables, flags, choice)
+    known = build_backends(file.backends, file.general, variables, flags, choice)
+    requests, backends = _routed(_of_this_run(variables | flags, choice.name), known, values)
     retry = RetryPolicy(**{name: values[name] for name in ("max_attempts",) if name in values})
     return RunConfig(
         jobs=jobs,
         state=values.get("state"),
-        flags=_of_this_run(variables | flags, chosen),
+        flags=requests,
         sinks=_sinks(jobs, values),
         buffer=values.get("buffer", DEFAULT_SIZE),
         stop_when=values.get("stop_when"),
@@ -183,6 +183,18 @@ def _of_this_run(given: Mapping[str, Given], backend: str) -> RequestFlags:
     table, and changing it makes no finished item another request."""
     values = {name: given[name].value for name in ("model", "max_tokens", "stop_when") if name in given}
     return RequestFlags(backend=backend, **values)
+
+
+def _routed(
+    requests: RequestFlags, backends: dict[str, Backend], values: Mapping[str, Any]
+) -> tuple[RequestFlags, dict[str, Backend]]:
+    """In a simulated run in which nobody was named, lines of chat completions go to somebody who speaks that."""
+    if not values.get("simulate") or "backend" in values:
+        return requests, backends
+    model = None if requests.model else values.get("model", DEFAULT_MODEL)
+    taker = for_chat_lines(backends, requests.backend, model)
+    name = taker.provider.name
+    return replace(requests, chat_backend=name), {**backends, name: taker}
 
 
 def _check_stop_when(found: Mapping[str, Given]) -> None:
