@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from batchrun.errors import ConfigError, UsageError
 from batchrun.gate.law import GateBounds
-from batchrun.jobs.job import BackendSpeech, LimitField
+from batchrun.jobs.job import BackendSpeech, LimitField, way_to
 from batchrun.providers.provider import LOOPBACK, BackendConfig, Wire
 from batchrun.settings import SETTINGS, Given, nearest, read_given, read_text
 from batchrun.stream.clocks import ClockLimits
@@ -32,6 +32,7 @@ WHOSE = frozenset({"base_url", "key_file"})
 ANTHROPIC = "https://api.anthropic.com"
 # Its reasoning models refuse max_tokens, and its other models take both; other servers may know the old name alone.
 OPENAI_HOST = "api.openai.com"
+STAND_INS = ("openai", "openai lines")  # names; the second where a backend has the first
 LIMIT_FIELDS: tuple[LimitField, ...] = get_args(LimitField)
 
 
@@ -201,6 +202,27 @@ def build_backends(
         given = filed | told
         backends[name] = _backend(name, given, claudes_key=name == DEFAULT and _is_claudes(given, told))
     return backends
+
+
+def for_chat_lines(backends: Mapping[str, Backend], like: str, model: str | None) -> Backend:
+    """Who is asked in a simulated run by lines of chat completions that name no backend: the one that is configured for
+    them, or else a stand-in beside the backend `like`, of which it has gate and clocks. A stand-in has no address, for
+    the embedded provider has all that it needs."""
+    chats = [backend for backend in backends.values() if backend.provider.kind == "openai"]
+    if len(chats) == 1:
+        return chats[0]
+    name = next(name for name in STAND_INS if name not in backends)
+    provider = BackendConfig(name=name, kind="openai", model=model)
+    return replace(backends[like], provider=provider, limit_field="max_tokens")
+
+
+def what_if_unknown(backend: str, backends: Mapping[str, Backend]) -> str:
+    """What to do about a model that the backend does not know."""
+    remedy = "mend the model's name or the base URL"
+    if backends[backend].speech.wire is Wire.CHAT:
+        return remedy
+    elsewhere = way_to(Wire.CHAT, (each.speech for each in backends.values()))
+    return f"{remedy}, or if a server of OpenAI's kind has it {elsewhere}"
 
 
 def limit_field_at(kind: str, base_url: str | None) -> LimitField:

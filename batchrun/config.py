@@ -14,12 +14,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from batchrun.backends import DEFAULT, Backend, Choice, build_backends
+from batchrun.backends import Backend, Choice, build_backends, for_chat_lines
 from batchrun.config_file import find_file, read_file
 from batchrun.curfew import MaxFailures
 from batchrun.errors import ConfigError
 from batchrun.gate import laws
-from batchrun.jobs.job import RequestFlags
+from batchrun.jobs.job import DEFAULT_MODEL, RequestFlags
 from batchrun.jobs.reader import Selection
 from batchrun.outcome import Status
 from batchrun.prices.bill import Rates
@@ -88,14 +88,14 @@ def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str]
     found = file.general | variables | flags
     _check(found)
     values = {name: each.value for name, each in found.items()}
-    chosen = values.get("backend", DEFAULT)
     choice = Choice(found.get("backend"), (file.general | variables).get("backend"))
-    backends = build_backends(file.backends, file.general, variables, flags, choice)
+    known = build_backends(file.backends, file.general, variables, flags, choice)
+    requests, backends = _routed(_of_this_run(variables | flags, choice.name), known, values)
     retry = _retry(values)
     return RunConfig(
         jobs=jobs,
         state=values.get("state"),
-        flags=_of_this_run(variables | flags, chosen),
+        flags=requests,
         sinks=_sinks(jobs, values),
         buffer=values.get("buffer", DEFAULT_SIZE),
         stop_when=values.get("stop_when"),
@@ -182,6 +182,18 @@ def _check(found: Mapping[str, Given]) -> None:
     """Whether options go together."""
     _check_simulation(found)
     _check_stop_when(found)
+
+
+def _routed(
+    requests: RequestFlags, backends: dict[str, Backend], values: Mapping[str, Any]
+) -> tuple[RequestFlags, dict[str, Backend]]:
+    """In a simulated run in which nobody was named, lines of chat completions go to somebody who speaks that."""
+    if not values.get("simulate") or "backend" in values:
+        return requests, backends
+    model = None if requests.model else values.get("model", DEFAULT_MODEL)
+    taker = for_chat_lines(backends, requests.backend, model)
+    name = taker.provider.name
+    return replace(requests, chat_backend=name), {**backends, name: taker}
 
 
 def _check_stop_when(found: Mapping[str, Given]) -> None:

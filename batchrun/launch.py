@@ -28,6 +28,7 @@ from batchrun.errors import (
     NoRunError,
 )
 from batchrun.item import timestamp
+from batchrun.jobs.job import way_to
 from batchrun.jobs.reader import JobFile, Reading, check_jobs
 from batchrun.jobs.spool import check_place, spool
 from batchrun.journal.finished import FinishedIndex
@@ -40,6 +41,7 @@ from batchrun.journal.writer import Journal
 from batchrun.masking import masked
 from batchrun.outcome import Status
 from batchrun.plural import agreed, counted
+from batchrun.providers.provider import Wire
 from batchrun.reload import Reload, signal_to
 from batchrun.report.invocation import discreet
 from batchrun.sinks.chain import build_sink
@@ -133,7 +135,7 @@ def _check(config: RunConfig, state: StateDir, index: FinishedIndex) -> tuple[Jo
     if sorter.changed and config.changed is Changed.FAIL:
         laid.discard()
         raise ChangedJobsError(_changed(sorter.changed, config))
-    told = [notice for notice in (laid.notice, jobs.prefills.notice()) if notice]
+    told = [notice for notice in (laid.notice, jobs.prefills.notice(), _as_chat(config, jobs)) if notice]
     return jobs, sorter, [*told, *_asked_again(sorter, config)]
 
 
@@ -144,6 +146,16 @@ def _asked_again(sorter: Sorter, config: RunConfig) -> list[str]:
     flags += [f"--changed {config.changed}"] if config.changed is Changed.ASK else []
     items = counted(sorter.asked_again, "finished item is", "finished items are")
     return [f"{items} asked again ({', '.join(flags)})"]
+
+
+def _as_chat(config: RunConfig, jobs: JobFile) -> str | None:
+    """What a simulated run does with lines of chat completions that a real one does not do by itself."""
+    name = config.flags.chat_backend
+    if name is None or name not in jobs.pending:
+        return None
+    chats = [each.speech for each in config.backends.values() if each.provider.base_url is not None]
+    real = f"a real run translates them for {config.flags.backend}; {way_to(Wire.CHAT, chats)} to send them as they are"
+    return f"lines in OpenAI's form are asked as they are, by the name of {name}; {real}"
 
 
 def _cause_at(state: StateDir, id: str, place: tuple[int, int]) -> str | None:

@@ -16,6 +16,7 @@ from functools import partial
 
 from batchrun import loop
 from batchrun.attempts import Manner
+from batchrun.backends import what_if_unknown
 from batchrun.config import RunConfig
 from batchrun.curfew import Curfew, next_occurrence
 from batchrun.ending import Ending, exit_code
@@ -172,7 +173,7 @@ class _Sending:
         for (backend, model), message in engine.shelved.items():
             asked = self._providers[backend].base_url
             self.reason = self.reason or f"unknown model {model}: {message} (asked {asked})"
-            remedy = "mend the model's name or the base URL; its items stay pending"
+            remedy = f"{what_if_unknown(backend, self._config.backends)}; its items stay pending"
             self._told.teller.say(f"unknown model {model!r}: {message} (asked {asked}); {remedy}")
         code = stop.halt_code or exit_code(finished, self._config.accept, codes)
         self._write_status(engine.view(), {"exit_code": int(code), "reason": self.reason})

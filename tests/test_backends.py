@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from batchrun.backends import TABLE, Backend
+from batchrun.backends import TABLE, Backend, what_if_unknown
 from batchrun.errors import BatchrunError, ConfigError, UsageError
 from batchrun.gate.law import GateBounds
 from batchrun.jobs.job import RequestFlags
@@ -50,6 +50,15 @@ idle_timeout = "3s"
 stall_timeout = "4s"
 total_timeout = "5m"
 """
+
+
+def test_an_unknown_model_may_be_somebody_elses(site: Site) -> None:
+    """The way to a server of OpenAI's kind is told: the backend that is there, or how to write one."""
+    bare = what_if_unknown("claude", site.resolve().backends)
+    assert bare.endswith('write [backends.NAME] with kind = "openai" into batchrun.toml and give --backend NAME')
+    backends = with_tables(site, WHOLE).resolve().backends
+    assert what_if_unknown("claude", backends).endswith("if a server of OpenAI's kind has it give --backend local")
+    assert what_if_unknown("local", backends) == "mend the model's name or the base URL"
 
 
 def test_a_backend_is_all_that_its_table_says(site: Site) -> None:

@@ -20,6 +20,7 @@ from batchrun.errors import ConfigError, ExitCode, UsageError
 from batchrun.jobs.job import DEFAULT_MAX_TOKENS, DEFAULT_MODEL
 from batchrun.jobs.reader import Selection
 from batchrun.outcome import Status
+from batchrun.providers.provider import Wire
 from batchrun.settings import SETTINGS, variable_of
 from tests.site import Site
 
@@ -319,6 +320,25 @@ def test_a_scenario_that_nobody_knows_is_told_where_it_stands(site: Site) -> Non
     site.beside.write_text('[run]\nscenario = "ruff"\n')
     with pytest.raises(ConfigError, match=r"\[run\] scenario: scenario 'ruff' is unknown"):
         site.resolve(simulate=True)
+
+
+def test_openai_lines_simply_work_in_a_simulated_run(site: Site) -> None:
+    """They go to the one backend that is configured for them, or to a stand-in with the gate of the run's backend; but
+    whoever names a backend means it, and a real run does as the contract says."""
+    stand_in = site.resolve(simulate=True, max_slots="3")
+    assert stand_in.flags.chat_backend == "openai"
+    taker = stand_in.backends["openai"]
+    assert (taker.speech.wire, taker.provider.model, taker.bounds.max_slots) == (Wire.CHAT, DEFAULT_MODEL, 3)
+    assert site.resolve(simulate=True, model="m").backends["openai"].provider.model is None
+
+    local = '[backends.{}]\nkind = "openai"\nbase_url = "http://127.0.0.1:1/v1"\n'
+    site.beside.write_text(local.format("local"))
+    assert site.resolve(simulate=True).flags.chat_backend == "local"
+    for told in ({}, {"simulate": True, "backend": "claude"}):
+        config = site.resolve(**told)
+        assert (config.flags.chat_backend, list(config.backends)) == (None, ["claude", "local"])
+    site.beside.write_text(local.format("openai") + local.format("other"))
+    assert site.resolve(simulate=True).flags.chat_backend == "openai lines"
 
 
 def test_nobody_else_is_asked_in_a_simulated_run(site: Site) -> None:

@@ -8,7 +8,7 @@ of these pays a million items again when it changes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -40,12 +40,18 @@ class BackendSpeech:
 
 @dataclass(frozen=True, slots=True)
 class RequestFlags:
-    """What the user gave for the whole run; a line's own value wins over it. None: not given."""
+    """What the user gave for the whole run; a line's own value wins over it. None: not given. `chat_backend` is where
+    lines of chat completions go instead of to `backend`, None for nowhere else."""
 
     model: str | None = None
     max_tokens: int | None = None
     backend: str = "claude"
     stop_when: Mapping[str, Any] | None = None
+    chat_backend: str | None = None
+
+    def backend_for(self, wire: Wire) -> str:
+        """Where a line in this dialect goes that names no backend."""
+        return self.chat_backend or self.backend if wire is Wire.CHAT else self.backend
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,15 @@ class Job:
         """The most tokens that the answer may have; None where the request sets no bound."""
         most = self.body.get("max_tokens", self.body.get("max_completion_tokens"))
         return most if isinstance(most, int) else None
+
+
+def way_to(wire: Wire, backends: Iterable[BackendSpeech]) -> str:
+    """What to do so that lines go to a backend that speaks this."""
+    names = sorted(speech.name for speech in backends if speech.wire is wire)
+    if names:
+        return f"give --backend {' or '.join(names)}"
+    kind = "openai" if wire is Wire.CHAT else "anthropic"
+    return f'write [backends.NAME] with kind = "{kind}" into batchrun.toml and give --backend NAME'
 
 
 def fingerprint(asked: dict[str, Any]) -> str:

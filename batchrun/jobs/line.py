@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from batchrun.jobs.dialect import Complaint, Parts, lay_out
-from batchrun.jobs.job import BackendSpeech, Job, RequestFlags, fingerprint, with_defaults, with_flags
+from batchrun.jobs.job import BackendSpeech, Job, RequestFlags, fingerprint, way_to, with_defaults, with_flags
 from batchrun.jobs.to_chat import to_chat
 from batchrun.jobs.to_messages import to_messages
 from batchrun.jobs.translate import Untranslatable
@@ -176,7 +176,7 @@ def _check_own(parts: Parts, backends: Backends, check_stop_when: StopCheck | No
 
 
 def _checked(id: str, parts: Parts, flags: RequestFlags, backends: Backends) -> CheckedLine:
-    speech = backends[parts.own.get("backend", flags.backend)]
+    speech = backends[parts.own.get("backend", flags.backend_for(parts.wire))]
     asked = dict(parts.request)
     if "prompt" in parts.own:
         asked["messages"] = [{"role": "user", "content": parts.own["prompt"]}]
@@ -187,7 +187,7 @@ def _checked(id: str, parts: Parts, flags: RequestFlags, backends: Backends) -> 
     checked = CheckedLine(id, request, parts, asked, speech, stop_when)
     # In its own dialect a request for the Messages API goes as it is, and there is a model for it.
     if not (parts.wire is speech.wire is Wire.MESSAGES):
-        _check_body(checked)
+        _check_body(checked, backends)
     return checked
 
 
@@ -198,12 +198,12 @@ def _request(asked: dict[str, Any], id: str) -> str:
         raise BadJobLine([Complaint("nested too deeply to be sent", "flatten it")], id) from exc
 
 
-def _check_body(checked: CheckedLine) -> None:
+def _check_body(checked: CheckedLine, backends: Backends) -> None:
     id, parts, speech = checked.id, checked.parts, checked.speech
     try:
         body = _body(checked.asked, parts, speech)
     except Untranslatable as exc:
-        raise BadJobLine([_unsaid(problem, parts, speech) for problem in exc.problems], id) from exc
+        raise BadJobLine([_unsaid(problem, parts, speech, backends) for problem in exc.problems], id) from exc
     if "model" not in body:
         remedy = f"add it, give --model, or set a model for the backend {speech.name}"
         raise BadJobLine([Complaint(f"no {parts.named('model')}", remedy)], id)
@@ -220,13 +220,12 @@ def _body(asked: dict[str, Any], parts: Parts, speech: BackendSpeech) -> dict[st
     return body
 
 
-def _unsaid(problem: str, parts: Parts, speech: BackendSpeech) -> Complaint:
-    if speech.wire is Wire.CHAT:
-        said, form, kind = "chat completions", "an OpenAI", "anthropic"
-    else:
-        said, form, kind = "the Messages API", "an Anthropic", "openai"
+def _unsaid(problem: str, parts: Parts, speech: BackendSpeech, backends: Backends) -> Complaint:
+    is_chat = speech.wire is Wire.CHAT
+    said, form = ("chat completions", "an OpenAI") if is_chat else ("the Messages API", "an Anthropic")
     what = f"{parts.named(problem)} cannot be translated for the backend {speech.name}, which speaks {said}"
-    remedy = f"leave it out, write the line as {form} batch request, or send it to a backend of kind {kind}"
+    elsewhere = way_to(parts.wire, backends.values())
+    remedy = f"leave it out, write the line as {form} batch request, or {elsewhere} to send it as it is"
     return Complaint(what, remedy)
 
 

@@ -42,7 +42,7 @@ DIALECTS: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]], tuple[str,
     "openai": (
         [{"custom_id": id, **HEAD, "body": body} for id, body in zip(IDS, BODIES, strict=True)],
         [messages_request(body) for body in BODIES],
-        ("--backend", "chat"),
+        (),
     ),
 }
 

@@ -198,6 +198,14 @@ def test_a_simple_line_is_translated_for_a_chat_backend() -> None:
     assert found.body == {"model": "llama3.2", "max_tokens": 9, "messages": messages, "stop": ["\n"]}
 
 
+def test_openai_lines_may_have_a_backend_of_their_own() -> None:
+    """Where nobody is named: a line's own word and lines in other forms know nothing of it."""
+    flags = RequestFlags(chat_backend="ollama")
+    assert job(openai(seed=7), flags).backend == "ollama"
+    assert job(openai({"backend": "claude"}), flags).backend == "claude"
+    assert job(anthropic(), flags).backend == "claude"
+
+
 def test_an_openai_line_is_translated_for_claude() -> None:
     """With everything that both sides know."""
     messages = [{"role": "developer", "content": "Be brief."}, *USER]
@@ -212,7 +220,11 @@ def test_what_cannot_be_said_is_told_field_by_field() -> None:
     told = complaints(anthropic(thinking={"type": "adaptive"}, top_k=3), TO_OLLAMA)
     assert [complaint.what.partition(" ")[0] for complaint in told] == ["params.thinking", "params.top_k"]
     assert "cannot be translated for the backend ollama, which speaks chat completions" in told[0].what
-    assert "write the line as an OpenAI batch request, or send it to a backend of kind anthropic" in told[0].remedy
+    assert "write the line as an OpenAI batch request, or give --backend claude to send it as it is" in told[0].remedy
     [seed] = complaints(openai(seed=7))
     assert seed.what == "body.seed cannot be translated for the backend claude, which speaks the Messages API"
-    assert "write the line as an Anthropic batch request, or send it to a backend of kind openai" in seed.remedy
+    assert "write the line as an Anthropic batch request, or give --backend ollama to send it as it is" in seed.remedy
+    with pytest.raises(BadJobLine) as bad:
+        job(openai(seed=7), FLAGS, {"claude": BackendSpeech("claude")})
+    how = 'or write [backends.NAME] with kind = "openai" into batchrun.toml and give --backend NAME to send it as it is'
+    assert how in bad.value.complaints[0].remedy

@@ -88,7 +88,7 @@ CLAUDE = BackendConfig(claudes_key=True)
 
 
 def test_without_credentials_the_remedy_is_told() -> None:
-    """Exit 77, before anything is sent, naming the variable and the flag ; who can do without a key tells how."""
+    """Exit 77, before anything is sent, naming the variable and the flag for cron."""
     with pytest.raises(CredentialsError) as caught:
         AnthropicProvider(CLAUDE, max_slots=1)
     assert caught.value.exit_code is ExitCode.NO_CREDENTIALS
