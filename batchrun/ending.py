@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from batchrun.errors import ExitCode, weightiest
 from batchrun.journal.state import StateDir
@@ -16,7 +16,8 @@ class Ending:
     """`finished` counts the items of the whole job file by status, `now` those of this run; `changed` are the ids of
     finished items whose job asks something else now. `overhead` is the share of the process's CPU time that was
     charged to no item, `spent` what this run paid; None where nothing was sent. `undelivered` are the answers that this
-    run keeps for the next one to deliver; `sink_error` says why the last of them was not taken."""
+    run keeps for the next one to deliver; `sink_error` says why the last of them was not taken. `counted` are the items
+    that were finished before and that the exit code goes by as well: with --limit or --only not all of them."""
 
     state: StateDir
     exit_code: ExitCode
@@ -30,6 +31,7 @@ class Ending:
     spent: Spent | None = None
     undelivered: int = 0
     sink_error: str = ""
+    counted: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def pending(self) -> int:
@@ -40,7 +42,8 @@ def exit_code(finished: Mapping[str, int], accept: frozenset[Status], codes: set
     """The exit code of a run.
 
     Args:
-        finished: items of the whole job file by status: one that failed last night still is no answer.
+        finished: the items that were asked for by status, those of earlier nights among them: one that failed last
+            night still is no answer.
         accept: kinds that count as answered.
         codes: why the run stopped early, if it did.
     """
