@@ -93,6 +93,7 @@ class Item:
             cost_usd=self.cost_usd,
             retried=dict(self.retried),
             saved_tokens=self._saved(message),
+            paid_before=self.kept is not None,
             metadata=self.job.metadata,
             **({"model": self.job.model} | _parts_of(message)),
         )
@@ -117,6 +118,7 @@ class Item:
             error=_error(failure),
             cost_usd=self.cost_usd,
             retried=dict(self.retried),
+            paid_before=self.kept is not None,
             metadata=self.job.metadata,
             **({"model": self.job.model} | kept),
         )

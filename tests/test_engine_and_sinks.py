@@ -131,6 +131,7 @@ def test_the_next_run_delivers_what_was_kept_and_asks_nobody(tmp_path: Path) -> 
         assert (outcomes[id].status, outcomes[id].final, outcomes[id].error) == (Status.DONE, True, None)
         assert (outcomes[id].measure.wall, outcomes[id].measure.tokens, outcomes[id].measure.chunks) == (1.0, 4, 1)
         assert (outcomes[id].usage, outcomes[id].stop_reason) == ({"output_tokens": 4}, "end_turn")
+    assert {id for id, outcome in outcomes.items() if outcome.paid_before} == set(kept)
 
 
 def test_a_tuned_buffer_reaches_the_pipes_in_use(tmp_path: Path) -> None:

@@ -162,3 +162,11 @@ def test_answers_that_are_kept_for_the_next_run_are_counted_apart() -> None:
     for each in (kept, lost, outcome()):
         run.finish(each, 1001.0)
     assert (run.undelivered, run.sink_error, run.again) == (1, "no disk", 1)
+
+
+def test_an_answer_that_was_paid_for_before_has_no_tokens_of_this_run() -> None:
+    """It is finished now; it was written by the provider on another night."""
+    counted = tally()
+    counted.finish(replace(outcome(), paid_before=True), 1001.0)
+    counted.finish(outcome(), 1002.0)
+    assert (counted.finished_now, counted.tokens) == (2, 5)
