@@ -17,7 +17,8 @@ class Ending:
     finished items whose job asks something else now. `overhead` is the share of the process's CPU time that was
     charged to no item, `spent` what this run paid; None where nothing was sent. `undelivered` are the answers that this
     run keeps for the next one to deliver; `sink_error` says why the last that it keeps was not taken. `given_up` is of
-    the whole job file."""
+    the whole job file. `counted` are the items that were finished before and that the exit code goes by as well: with
+    --limit or --only not all of them."""
 
     state: StateDir
     exit_code: ExitCode
@@ -32,6 +33,7 @@ class Ending:
     undelivered: int = 0
     sink_error: str = ""
     given_up: GivenUp = field(default_factory=GivenUp)
+    counted: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def pending(self) -> int:
@@ -42,7 +44,8 @@ def exit_code(finished: Mapping[str, int], accept: frozenset[Status], codes: set
     """The exit code of a run.
 
     Args:
-        finished: items of the whole job file by status: one that failed last night still is no answer.
+        finished: the items that were asked for by status, those of earlier nights among them: one that failed last
+            night still is no answer.
         accept: kinds that count as answered.
         codes: why the run stopped early, if it did.
     """

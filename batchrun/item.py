@@ -105,6 +105,7 @@ class Item:
             cost_usd=self.cost_usd,
             retried=dict(self.retried),
             saved_tokens=self._saved(message),
+            paid_before=self.kept is not None,
             metadata=self.job.metadata,
             **({"model": self.job.model} | _parts_of(message)),
         )
@@ -129,6 +130,7 @@ class Item:
             error=_error(failure),
             cost_usd=self.cost_usd,
             retried=dict(self.retried),
+            paid_before=self.kept is not None,
             metadata=self.job.metadata,
             **({"model": self.job.model} | kept),
         )

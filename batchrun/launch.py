@@ -76,10 +76,13 @@ def launch(config: RunConfig, teller: Teller, reread: Callable[[], RunConfig] | 
         if jobs.pending_count and is_simulated != config.simulate:
             raise ConfigError(_mixed(state, config))
         seen = {str(status): sorter.finished[status] for status in Status}
-        code = exit_code(seen, config.accept, set())
-        counts, changed = (jobs.total, seen, dict.fromkeys(seen, 0)), tuple(sorter.changed)
-        ending = Ending(state, code, *counts, changed, is_simulated, given_up=sorter.given_up)
-        start = _start(config, jobs, run, _size_of(state.results), simulated=is_simulated)
+        counted = _counted(config, sorter, jobs)
+        code, nothing = exit_code(counted, config.accept, set()), dict.fromkeys(seen, 0)
+        changed = tuple(sorter.changed)
+        counts = (jobs.total, seen, nothing, changed, is_simulated)
+        ending = Ending(state, code, *counts, given_up=sorter.given_up, counted=counted)
+        limited = not config.selection.only and ending.pending > jobs.pending_count
+        start = _start(config, jobs, run, state, simulated=is_simulated, limited=limited)
         if not jobs.pending_count:
             if not config.selection.only:  # which tells nothing of the other items
                 _note_look(state, start, ending)
@@ -120,9 +123,8 @@ def _journal(config: RunConfig, state: StateDir, run: str, sha256: str) -> Journ
 
 def _check(config: RunConfig, state: StateDir, index: FinishedIndex) -> tuple[JobFile, Sorter, list[str]]:
     retry = retry_before(read_runs(state), config.again, _size_of(state.results)) if config.again else 0
-    sorter = Sorter(
-        index, Wishes(config.changed, config.again, retry), partial(_cause_at, state), partial(_is_kept_at, state)
-    )
+    wishes = Wishes(config.changed, config.again, retry)
+    sorter = Sorter(index, wishes, partial(_cause_at, state), partial(_is_kept_at, state), config.selection.only)
     speeches = {name: backend.speech for name, backend in config.backends.items()}
     laid = spool(config.jobs, state, None if sys.stdin is None else sys.stdin.buffer)
     try:
@@ -137,6 +139,14 @@ def _check(config: RunConfig, state: StateDir, index: FinishedIndex) -> tuple[Jo
         raise ChangedJobsError(_changed(sorter.changed, config))
     told = [notice for notice in (laid.notice, jobs.prefills.notice(), _as_chat(config, jobs)) if notice]
     return jobs, sorter, [*told, *_asked_again(sorter, config)]
+
+
+def _counted(config: RunConfig, sorter: Sorter, jobs: JobFile) -> dict[str, int]:
+    """Those of the finished items by which the run is judged: all, unless it was asked for some only. With nothing left
+    to limit it tells how the batch stands."""
+    if config.selection.only:
+        return dict(sorter.wanting)
+    return {} if config.selection.limit is not None and jobs.pending_count else dict(sorter.finished)
 
 
 def _asked_again(sorter: Sorter, config: RunConfig) -> list[str]:
@@ -187,7 +197,7 @@ def _fault_of_stop_when(asked: object) -> tuple[str, str] | None:
     return None
 
 
-def _start(config: RunConfig, jobs: JobFile, run: str, results_size: int, *, simulated: bool) -> RunStart:
+def _start(config: RunConfig, jobs: JobFile, run: str, state: StateDir, *, simulated: bool, limited: bool) -> RunStart:
     return RunStart(
         run=run,
         started=timestamp(),
@@ -203,7 +213,8 @@ def _start(config: RunConfig, jobs: JobFile, run: str, results_size: int, *, sim
         simulated=simulated,
         cwd=str(Path.cwd()),
         retry=sorted(config.again),
-        results_size=results_size,
+        results_size=_size_of(state.results),
+        limited=limited,
     )
 
 

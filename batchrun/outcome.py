@@ -60,7 +60,8 @@ class Outcome:
     from admission to the end) and `wasted_tokens` cover all attempts. `retried` counts the attempts that failed, by
     cause; `flags` names what was odd and accepted. `started` and `finished` are UTC, RFC 3339 with milliseconds.
     `final` is False for a failure that the next run asks again. `saved_tokens` is what an early end saved, against the
-    most that the request allowed.
+    most that the request allowed. `paid_before` tells that an earlier run has paid for the answer, and this one
+    has only handed it to the sinks: `measure` and `cost_usd` are of that run.
     """
 
     id: str
@@ -81,6 +82,7 @@ class Outcome:
     retried: dict[str, int] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     saved_tokens: int = 0
+    paid_before: bool = False
     text: str = ""
     content: list[dict[str, Any]] = field(default_factory=list)
     usage: dict[str, Any] = field(default_factory=dict)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import gc
 import os
+from collections import Counter
 from collections.abc import Coroutine, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -167,7 +168,7 @@ class _Sending:
     def _end(self, engine: Engine, tally: Tally, cpu: float) -> Ending:
         stop, finished = self._told.stop, tally.finished
         codes, self.reason = stop.codes, stop.reason
-        if sum(finished.values()) == tally.total and not tally.undelivered:
+        if tally.finished_now == tally.todo and not tally.undelivered:
             # Everything came home in the drain: nothing is left that could be resumed.
             codes, self.reason = codes - {ExitCode.STOPPED_EARLY}, None
         for (backend, model), message in engine.shelved.items():
@@ -175,7 +176,8 @@ class _Sending:
             self.reason = self.reason or f"unknown model {model}: {message} (asked {asked})"
             remedy = f"{what_if_unknown(backend, self._config.backends)}; its items stay pending"
             self._told.teller.say(f"unknown model {model!r}: {message} (asked {asked}); {remedy}")
-        code = stop.halt_code or exit_code(finished, self._config.accept, codes)
+        judged = Counter(self._told.before.counted) + tally.now
+        code = stop.halt_code or exit_code(judged, self._config.accept, codes)
         self._write_status(engine.view(), {"exit_code": int(code), "reason": self.reason})
         return replace(
             self._told.before,

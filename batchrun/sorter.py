@@ -46,7 +46,8 @@ class Wishes:
 
 class Sorter:
     """`cause_at` tells why the item failed whose result line stands there, None where that cannot be read;
-    `is_kept_at` whether that line holds an answer all the same."""
+    `is_kept_at` whether that line holds an answer all the same. Of the items that are `named` those that are finished
+    without an answer are counted apart."""
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class Sorter:
         wishes: Wishes = Wishes(),
         cause_at: Callable[[str, tuple[int, int]], str | None] = lambda id, place: None,
         is_kept_at: Callable[[str, tuple[int, int]], bool] = lambda id, place: False,
+        named: frozenset[str] = frozenset(),
     ) -> None:
         self._index = index
         self._wishes = wishes
@@ -61,7 +63,9 @@ class Sorter:
         self._cause_at = cause_at
         self._is_kept_at = is_kept_at
         self.given_up = GivenUp()
+        self._named = named
         self.finished: Counter[str] = Counter()
+        self.wanting: Counter[str] = Counter()  # of those that are named
         self.changed: list[str] = []
         self.asked_again = 0
 
@@ -83,6 +87,8 @@ class Sorter:
         self.finished[status] += 1
         if status is Status.FAILED and (place := self._index.failed_at(id, request)) is not None:
             self.given_up = self.given_up.plus(is_kept=self._is_kept_at(id, place))
+        if id in self._named:
+            self.wanting[status] += 1
         return False
 
     def pending_among(self, ids: Sequence[str], requests: Sequence[str]) -> list[int]:
@@ -103,8 +109,8 @@ class Sorter:
 
 
 def stopped_retry(runs: Sequence[Run], retry: frozenset[str]) -> Sequence[Run]:
-    """The runs that asked for this again and were all stopped before they were through, newest first. Empty where the
-    last of them was through: who asks for the same after it asks for all of it."""
+    """The runs that asked for this again and were all stopped, or limited, before they were through, newest first.
+    Empty where the last of them was through: who asks for the same after it asks for all of it."""
     stopped: list[Run] = []
     for run in reversed(runs):
         is_same = bool(retry) and frozenset(run.start.retry) == retry
@@ -125,4 +131,4 @@ def retry_before(runs: Sequence[Run], retry: frozenset[str], size: int) -> int:
 
 
 def _is_over(run: Run) -> bool:
-    return run.end is not None and run.end.exit_code in OVER
+    return run.end is not None and run.end.exit_code in OVER and not run.start.limited

@@ -90,7 +90,8 @@ class Tally:
             self.undelivered += outcome.is_kept
         if outcome.is_kept:
             self.sink_error = str((outcome.error or {}).get("message"))
-        self.tokens += outcome.measure.tokens
+        if not outcome.paid_before:
+            self.tokens += outcome.measure.tokens
         self.last_finish = when
         self._recent.append(when)
         while self._recent[0] < when - RATE_WINDOW:

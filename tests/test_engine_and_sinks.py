@@ -134,6 +134,7 @@ def test_the_next_run_delivers_what_was_kept_and_asks_nobody(tmp_path: Path) -> 
         assert (outcomes[id].elapsed, outcomes[id].attempts) == (before[id].elapsed, 1)
         assert outcomes[id].elapsed >= outcomes[id].measure.wall
         assert (outcomes[id].usage, outcomes[id].stop_reason) == ({"output_tokens": 4}, "end_turn")
+    assert {id for id, outcome in outcomes.items() if outcome.paid_before} == set(kept)
 
 
 def test_a_kept_answer_that_no_sink_takes_is_no_sign_that_its_backend_lives(tmp_path: Path) -> None:

@@ -83,6 +83,15 @@ def test_what_is_left_is_counted() -> None:
     assert (sorter.changed, sorter.asked_again, sorter.finished.total()) == ([], 1, 0)
 
 
+def test_those_that_are_named_are_judged_apart() -> None:
+    """By `--only`: what became of the others is not asked about."""
+    sorter = Sorter(index(), named=frozenset({"bad", "done", "new"}))
+    left = [place for place, id in enumerate(PLACES) if not sorter.is_pending(id, "r")]
+    assert len(left) == 4
+    assert +sorter.wanting == {"failed": 1, "done": 1}
+    assert sorter.finished == {"done": 1, "incomplete": 1, "refused": 1, "failed": 1}
+
+
 def test_every_cause_can_be_retried() -> None:
     """And every way to end but done, which `all` covers."""
     assert set(Cause) <= RETRIABLE
@@ -90,9 +99,9 @@ def test_every_cause_can_be_retried() -> None:
     assert "done" not in RETRIABLE
 
 
-def run_that(ended: ExitCode | None, size: int, *retry: str, pending: int = 1) -> Run:
+def run_that(ended: ExitCode | None, size: int, *retry: str, pending: int = 1, limited: bool = False) -> Run:
     """A run that began when results.jsonl had this size; None: it was killed."""
-    start = RunStart("r", "s", 1, "h", "v", "j", "d", [], 1, pending, "m", False, "", list(retry), size)
+    start = RunStart("r", "s", 1, "h", "v", "j", "d", [], 1, pending, "m", False, "", list(retry), size, limited)
     return Run(start, None if ended is None else RunEnd("r", "e", int(ended), "why"))
 
 
@@ -116,6 +125,7 @@ STOPPED, OK = ExitCode.STOPPED_EARLY, ExitCode.OK
         ([run_that(STOPPED, 100, "all"), run_that(STOPPED, 200)], 900),
         ([run_that(STOPPED, 100, "all"), look(), look("failed")], 100),
         ([run_that(STOPPED, 100, "all"), look("all")], 900),
+        ([run_that(OK, 100, "all", limited=True)], 100),
     ],
     ids=[
         "first",
@@ -127,6 +137,7 @@ STOPPED, OK = ExitCode.STOPPED_EARLY, ExitCode.OK
         "something between",
         "a look between",
         "nothing left of it",
+        "limited to some",
     ],
 )
 def test_a_retry_goes_on_where_it_was_stopped(runs: list[Run], before: int) -> None:

@@ -174,3 +174,11 @@ def test_what_the_next_run_leaves_alone_is_not_among_what_it_takes_up() -> None:
     run.finish(replace(kept, stop_reason=None), 1003.0, is_given_up=True)
     assert (run.again, run.undelivered, run.given_up) == (1, 1, GivenUp(3, 1))
     assert run.sink_error == "no disk"
+
+
+def test_an_answer_that_was_paid_for_before_has_no_tokens_of_this_run() -> None:
+    """It is finished now; it was written by the provider on another night."""
+    counted = tally()
+    counted.finish(replace(outcome(), paid_before=True), 1001.0)
+    counted.finish(outcome(), 1002.0)
+    assert (counted.finished_now, counted.tokens) == (2, 5)

@@ -82,6 +82,7 @@ class Checkpoint:
     flags: tuple[str, ...] = ()
     held_up: float = 0.0
     saved_tokens: int = 0
+    paid_before: bool = False
 
     @property
     def is_kept(self) -> bool:
@@ -89,7 +90,7 @@ class Checkpoint:
         return self.status is Status.FAILED and self.stop_reason is not None
 
 
-_EXTRAS = ("retried", "flags", "held_up", "saved_tokens")  # written only where they say something
+_EXTRAS = ("retried", "flags", "held_up", "saved_tokens", "paid_before")  # written only where they say something
 _KEYS = tuple(name for name in Checkpoint.__dataclass_fields__ if name not in _EXTRAS)
 _LED_BY = ("id", "status", "text", "content", "stop_reason", "usage", "model", "error")  # how a result line begins
 
@@ -125,6 +126,7 @@ def checkpoint_of(outcome: Outcome, offset: int, length: int) -> Checkpoint:
         flags=outcome.flags,
         held_up=round(measure.held_up, 4),
         saved_tokens=outcome.saved_tokens,
+        paid_before=outcome.paid_before,
     )
 
 
@@ -311,6 +313,7 @@ def _checkpoint(fields: dict[str, Any]) -> Checkpoint:
             flags=tuple(fields.get("flags", ())),
             held_up=fields.get("held_up") or 0.0,
             saved_tokens=fields.get("saved_tokens", 0),
+            paid_before=bool(fields.get("paid_before")),
         )
     except (KeyError, TypeError, ValueError) as exc:
         raise BadLine(f"no record: {exc!r}") from exc

@@ -25,7 +25,8 @@ class RunStart:
     `started` is UTC, RFC 3339; `total` and `pending` count jobs; `model` names those of the
     pending jobs; `simulated` tells that the embedded provider answers. `cwd` is the directory that relative paths in
     `args` start from, "" where the run did not tell. `retry` is what it asks again on purpose, and `results_size` how
-    long results.jsonl was (bytes) when it began: what stands behind is of this run or of a later one.
+    long results.jsonl was (bytes) when it began: what stands behind is of this run or of a later one. `limited`
+    tells that --limit left some pending items to a later run.
     """
 
     run: str
@@ -43,6 +44,7 @@ class RunStart:
     cwd: str = ""
     retry: list[str] = field(default_factory=list)
     results_size: int = 0
+    limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,8 @@ CONSUMER_SHARE = 0.5
 _DONE, _INCOMPLETE, _REFUSED, _FAILED, _AGAIN, _KEPT = range(6)
 _CODES: dict[str, int] = {Status.DONE: _DONE, Status.INCOMPLETE: _INCOMPLETE, Status.REFUSED: _REFUSED}
 _FAILED_STATUS = Status.FAILED.value  # a member costs a search in its class each time
-# Whether its line is of this night, and answered then.
-_EARLIER, _TONIGHT, _ANSWERED = range(3)
+# Whether its line is of this night, and answered then; or only delivered then, and paid for on an earlier night.
+_EARLIER, _TONIGHT, _ANSWERED, _DELIVERED = range(4)
 # What is kept of each item: four small marks ...
 _MARKS = 4
 _CODE, _NIGHT, _FAILED_RUNS, _CAUSE = range(_MARKS)
@@ -78,7 +78,7 @@ class Loop:
 class Census:
     """`since` is a stamp. Lines that finished then or later are of the night: only they enter sums and figures, while
     the standing of an item, and why it failed, are told whenever that was. `cost_usd` is that of the `priced`
-    answers."""
+    answers. An answer that was paid for on an earlier night, and only delivered in this one, is none of its figures."""
 
     def __init__(self, since: str) -> None:
         self.since = since
@@ -105,6 +105,7 @@ class Census:
         self._lost: dict[int, float] = {}
         self.undelivered = UndeliveredSum()
         self._retried = bytearray()  # whether an attempt for the item failed this night
+        self._paid_tonight: set[int] = set()  # those whose answer was kept
         self._kept: bytearray | None = None
 
     def __repr__(self) -> str:
@@ -125,8 +126,9 @@ class Census:
             is_tonight = line.finished >= since
             if slot == new:
                 offsets.append(line.result[0])
-                is_answer = code < _FAILED
-                marks += _MARKS_OF_ANSWERS[code][is_tonight] if is_answer else self._marks_of(line, code, is_tonight, 0)
+                is_plain = code < _FAILED and not line.paid_before
+                plain = _MARKS_OF_ANSWERS[code][is_tonight] if is_plain else None
+                marks += plain or self._marks_of(line, code, is_tonight, 0, slot)
                 for column, figure in zip(self._figures, _figures_of(line), strict=True):
                     column.append(figure)
             else:
@@ -229,7 +231,7 @@ class Census:
 
     def loop(self) -> Loop | None:
         """None where no item of the night has been measured."""
-        cores = array("d", compress(self._figures[_LOOP_CORES], self._column(_NIGHT)))
+        cores = array("d", compress(self._figures[_LOOP_CORES], self._column(_NIGHT).translate(_MEASURED)))
         whole = spread(cores)
         if whole is None:
             return None
@@ -243,17 +245,20 @@ class Census:
         rank, known_rank = (code < _FAILED, line.result[0]), (known < _FAILED, self._offset[slot])
         if rank > known_rank:
             self._offset[slot] = line.result[0]
-            self._marks[first : first + _MARKS] = self._marks_of(line, code, is_tonight, runs)
+            self._marks[first : first + _MARKS] = self._marks_of(line, code, is_tonight, runs, slot)
             for column, figure in zip(self._figures, _figures_of(line), strict=True):
                 column[slot] = figure
         elif code >= _AGAIN:
             self._marks[first + _FAILED_RUNS] = min(runs + 1, 255)
 
-    def _marks_of(self, line: Line, code: int, is_tonight: bool, failed_runs: int) -> bytes:
+    def _marks_of(self, line: Line, code: int, is_tonight: bool, failed_runs: int, slot: int) -> bytes:
+        night = _TONIGHT if code in (_FAILED, _AGAIN) else _ANSWERED
+        if line.paid_before and slot not in self._paid_tonight:
+            night = _DELIVERED
+        night = night if is_tonight else _EARLIER
         if code < _FAILED:
-            return _MARKS_OF_ANSWERS[code][is_tonight]
+            return bytes((code, night, 0, 0))
         runs = min(failed_runs + (code >= _AGAIN), 255)
-        night = (_ANSWERED if code == _KEPT else _TONIGHT) if is_tonight else _EARLIER
         return bytes((code, night, runs, self._place_of(cause_of(line))))
 
     def _place_of(self, cause: str) -> int:
@@ -273,34 +278,39 @@ class Census:
 
     def _sum(self, line: Line, slot: int) -> None:
         self.wasted_tokens += line.wasted_tokens
-        if line.status == _FAILED_STATUS:
-            if line.stop_reason is not None:
-                self.undelivered.take(slot, line.tokens, line.cost_usd)
-            elif line.cost_usd is not None:
-                self._lost[slot] = line.cost_usd
-        else:
-            self.tokens += line.tokens  # of a failure they are among the wasted
-            self._lost.pop(slot, None)
-            self.undelivered.drop(slot)
-            self._price(line.cost_usd)
-            self.early.take(line.stop_reason, line.tokens, line.saved_tokens or 0)
+        if not line.paid_before or slot in self._paid_tonight:
+            self._sum_answer(line, slot)
         if line.held_up is not None:
             self._sum_held_up(line, slot)
         if line.retried:
             self._note_retried(slot, line.retried)
-        if line.flags:
+        if line.flags and not line.paid_before:
             self._sum_flags(line, line.flags, slot)
         if line.elapsed > self.slowest.floor:
             self.slowest.take(Example(line.elapsed, line.id, _retries_of(line), slot, line.result[0]))
         if line.attempts > self.most_attempts.floor:
             self.most_attempts.take(Example(line.attempts, line.id, _retries_of(line), slot, line.result[0]))
-        if line.loop_cores > PINNED_CORES and line.cores > self.culprits.floor:
+        if line.loop_cores > PINNED_CORES and line.cores > self.culprits.floor and not line.paid_before:
             self.culprits.take(Example(line.cores, line.id, "", slot, line.result[0]))
 
     def _note_retried(self, slot: int, retried: Mapping[str, int]) -> None:
         self._retried.extend(bytes(max(0, slot + 1 - len(self._retried))))
         self._retried[slot] = True
         self.retried.update(retried)
+
+    def _sum_answer(self, line: Line, slot: int) -> None:
+        if line.status == _FAILED_STATUS:
+            if line.stop_reason is not None:
+                self._paid_tonight.add(slot)
+                self.undelivered.take(slot, line.tokens, line.cost_usd)
+            elif line.cost_usd is not None:
+                self._lost[slot] = line.cost_usd
+            return
+        self.tokens += line.tokens  # of a failure they are among the wasted
+        self._lost.pop(slot, None)
+        self.undelivered.drop(slot)
+        self._price(line.cost_usd)
+        self.early.take(line.stop_reason, line.tokens, line.saved_tokens or 0)
 
     def _sum_flags(self, line: Line, flags: list[str], slot: int) -> None:
         # That the usage of an answer that we ended ourselves is an estimate is nothing odd.
@@ -358,6 +368,7 @@ class Census:
 # Once answered, the runs that failed before do not matter, nor does why.
 _MARKS_OF_ANSWERS = [[bytes((code, night, 0, 0)) for night in (_EARLIER, _ANSWERED)] for code in range(_FAILED)]
 _ONLY_ANSWERED = bytes(byte == _ANSWERED for byte in range(256))
+_MEASURED = bytes(byte in (_TONIGHT, _ANSWERED) for byte in range(256))
 
 
 def cause_of(line: Line) -> str:

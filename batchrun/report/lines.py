@@ -22,7 +22,7 @@ from batchrun.outcome import Status
 
 
 class Line(NamedTuple):
-    """Fields as in `Checkpoint`; of those without a word to say, the last four are None."""
+    """Fields as in `Checkpoint`; of those without a word to say, the last five are None."""
 
     id: str
     status: str
@@ -45,10 +45,11 @@ class Line(NamedTuple):
     flags: list[str] | None
     held_up: float | None
     saved_tokens: int | None
+    paid_before: bool | None
 
 
 _STATUSES = frozenset(str(status) for status in Status)
-_EXTRAS = ("retried", "flags", "held_up", "saved_tokens")  # written only where they say something
+_EXTRAS = ("retried", "flags", "held_up", "saved_tokens", "paid_before")  # written only where they say something
 _COMMON = tuple(name for name in Line._fields if name not in _EXTRAS)
 _fields = itemgetter(*_COMMON)
 # What `_make` does, without a look at the length.

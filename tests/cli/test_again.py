@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import batchrun, records, statuses, write_jobs
+from tests.cli.program import batchrun, prompts, records, statuses, write_jobs
 
 SIMULATED = ("--simulate", "--scenario", "instant")
 
@@ -81,3 +81,34 @@ def test_a_retry_that_was_killed_at_its_very_end_is_through_when_a_start_has_see
     assert (left(), len(records(state / "checkpoint.jsonl"))) == (None, 3)
     assert batchrun(*words, cwd=tmp_path).returncode == 1
     assert len(records(state / "checkpoint.jsonl")) == 4
+
+
+def test_a_selection_is_judged_by_what_was_asked_for(tmp_path: Path) -> None:
+    """Exit 0 where each of those is answered, whatever became of others; exit 1 where one of them has failed, now or in
+    an earlier run. With nothing left to limit it tells how the batch stands."""
+    bad = {"id": "bad", "prompt": "Bad. [[error=400]]"}
+    write_jobs(tmp_path / "jobs.jsonl", [bad, *({"id": id, "prompt": "Yes."} for id in ("ok", "more"))])
+
+    def run(*words: str) -> int:
+        return batchrun("run", "jobs.jsonl", *SIMULATED, *words, cwd=tmp_path).returncode
+
+    asked = [
+        ("--limit", "1"),
+        ("--only", "ok"),
+        ("--only", "bad"),
+        ("--only", "ok"),
+        ("--limit", "1"),
+        ("--limit", "1"),
+    ]
+    assert [run(*words) for words in asked] == [1, 0, 1, 0, 0, 1]
+
+
+def test_a_limited_run_that_came_home_in_its_drain_is_over(tmp_path: Path) -> None:
+    """What --limit leaves is nothing that was stopped: exit 0, and no reason is told."""
+    write_jobs(tmp_path / "jobs.jsonl", prompts(3, "[[tokens=5]] {}"))
+    (tmp_path / "slow.toml").write_text("ttft = 0.5\ntokens_per_second = 0\n")
+    words = ("--simulate", "--scenario", "slow.toml", "--min-slots", "2", "--limit", "2", "--max-tokens-total", "1")
+    done = batchrun("run", "jobs.jsonl", *words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "stopped early" not in done.stderr
+    assert "2 of 3 items answered; 1 pending" in done.stderr

@@ -34,7 +34,7 @@ def test_each_key_of_the_example_is_explained() -> None:
     """No key of a checkpoint stands there without its meaning."""
     table = PAGE[PAGE.index("| key | meaning |") : PAGE.index("### results.jsonl")]
     named = set(re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in table.splitlines() if row.startswith("|"))))
-    keys = set(decode_line(EXAMPLES[1])) | {"flags", "held_up", "saved_tokens"}
+    keys = set(decode_line(EXAMPLES[1])) | {"flags", "held_up", "saved_tokens", "paid_before"}
     assert named == keys
 
 

@@ -101,22 +101,30 @@ def test_a_lost_checkpoint_can_be_rebuilt_from_its_result(any_outcome: Outcome) 
 def test_the_checkpoint_line_has_the_keys_of_the_contract_in_their_order() -> None:
     """People and scripts read these lines; extras come last, and the CRC after everything."""
     plain = list(json.loads(encode_checkpoint(outcome("a"), 0, 1)))
-    extras = {"retried": {"silent": 2}, "flags": ("no_stop",), "measure": Measure(held_up=2.5), "saved_tokens": 7}
+    extras = {
+        "retried": {"silent": 2},
+        "flags": ("no_stop",),
+        "measure": Measure(held_up=2.5),
+        "saved_tokens": 7,
+        "paid_before": True,
+    }
     odd = list(json.loads(encode_checkpoint(outcome("a", **extras), 0, 1)))
     contract = (
         "id status final tokens wall cpu cores loop_cores tok_s ttft chunks attempts elapsed wasted_tokens stop_reason "
         "error cost_usd backend model request result started finished"
     )
     assert " ".join(plain) == f"{contract} crc"
-    assert " ".join(odd) == f"{contract} retried flags held_up saved_tokens crc"
+    assert " ".join(odd) == f"{contract} retried flags held_up saved_tokens paid_before crc"
 
 
 def test_what_the_sinks_and_the_rules_did_is_read_back() -> None:
     """Rounded like every time; 0 where nothing is said."""
-    read = parse_checkpoint(encode_checkpoint(outcome("a", measure=Measure(held_up=2.34567), saved_tokens=7), 0, 1))
-    assert (read.held_up, read.saved_tokens) == (2.3457, 7)
+    read = parse_checkpoint(
+        encode_checkpoint(outcome("a", measure=Measure(held_up=2.34567), saved_tokens=7, paid_before=True), 0, 1)
+    )
+    assert (read.held_up, read.saved_tokens, read.paid_before) == (2.3457, 7, True)
     plain = parse_checkpoint(encode_checkpoint(outcome("a"), 0, 1))
-    assert (plain.held_up, plain.saved_tokens) == (0.0, 0)
+    assert (plain.held_up, plain.saved_tokens, plain.paid_before) == (0.0, 0, False)
 
 
 def test_a_record_tells_whether_an_answer_is_kept_in_it() -> None:

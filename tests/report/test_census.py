@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from batchrun.outcome import GivenUp, Measure, Outcome, Status
 from batchrun.report.census import Census, Totals
 from batchrun.report.examples import KEPT
@@ -196,3 +198,20 @@ def test_what_the_sinks_held_up_is_summed_and_the_slowest_are_named() -> None:
     counted = census(slow, fair, outcome("none"))
     assert (counted.held_up, counted.consumer_bound) == (4.0, 1)
     assert [(example.id, example.figure) for example in counted.most_held_up.best(3, counted.counts)] == [("slow", 3.0)]
+
+
+def test_what_an_earlier_night_has_paid_for_is_none_of_this_nights_figures() -> None:
+    """Delivered, or refused by the sinks once more: it is counted, but not its money, its tokens and its speed. Where
+    both runs are of one night the answer is told as any other."""
+    kept = failed("a", "sink", "no disk", 10, final=False, stop_reason="end_turn", cost_usd=0.07)
+    refused = replace(kept, finished=stamp(80), paid_before=True)
+    delivered = outcome("a", 90, cost_usd=0.07, paid_before=True, measure=Measure(wall=9, tokens=400, loop_cores=0.99))
+    second = census(kept, refused, delivered, since=stamp(60))
+    assert (second.totals(), second.night()) == (Totals(done=1), Totals(done=1))
+    assert (second.tokens, second.cost_usd, second.priced, second.lost_usd) == (0, 0.0, 0, 0.0)
+    assert [second.wall(), second.tok_s(), second.loop()] == [None, None, None]
+    assert census(kept, refused, since=stamp(60)).lost_usd == 0.0
+    whole = census(kept, refused, delivered)
+    assert (whole.tokens, whole.cost_usd, whole.priced, whole.lost_usd) == (400, 0.07, 1, 0.0)
+    assert whole.wall() is not None
+    assert census(kept, refused).undelivered.sum().usd == 0.07
