@@ -71,7 +71,7 @@ class Attempts:
         self._manner = manner
         self._hands = hands
         self._now = asyncio.get_running_loop().time
-        self._meters: set[Meter] = set()
+        self._meters: dict[Meter, str] = {}
         self._deliveries: set[Delivery] = set()
         self._buffer = manner.buffer
         self._is_hurried = False
@@ -83,6 +83,13 @@ class Attempts:
     def chunks(self) -> int:
         """Pieces that have come so far of what is still coming; about a token each."""
         return sum(meter.chunks for meter in self._meters)
+
+    def answering(self, backend: str) -> int:
+        """How many of a backend's have shown what they cost: an answer is coming, and if a sink takes it, piece by
+        piece."""
+        if self._manner.sink is not None and not self._manner.sink.wants_deltas:
+            return 0
+        return sum(name == backend for meter, name in self._meters.items() if meter.chunks)
 
     @property
     def with_sinks(self) -> int:
@@ -111,7 +118,7 @@ class Attempts:
         """Ask once, or, of what was answered in an earlier run, deliver once more."""
         item.attempts += 1
         meter = Meter(account)
-        self._meters.add(meter)
+        self._meters[meter] = lane.name
         try:
             if self._manner.sink is not None:
                 return await self._deliver(item, lane, meter, self._manner.sink)
@@ -124,7 +131,7 @@ class Attempts:
             bug = Failure(Cause.BUG, lane.provider.kept(f"{type(exc).__name__}: {exc}"))
             return Ended(bug, meter.measure(0))
         finally:
-            self._meters.discard(meter)
+            del self._meters[meter]
 
     async def _ask(self, item: Item, lane: Lane, meter: Meter, delivery: Delivery | None = None) -> Message:
         job = item.job

@@ -18,6 +18,7 @@ from batchrun.backends import DEFAULT, Backend, Choice, build_backends
 from batchrun.config_file import find_file, read_file
 from batchrun.curfew import MaxFailures
 from batchrun.errors import ConfigError
+from batchrun.gate import laws
 from batchrun.jobs.job import RequestFlags
 from batchrun.jobs.reader import Selection
 from batchrun.outcome import Status
@@ -51,6 +52,7 @@ class RunConfig:
     buffer: int
     stop_when: Mapping[str, Any] | None
     selection: Selection
+    law: str
     period: float
     drain_timeout: float
     give_up: float
@@ -84,13 +86,12 @@ def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str]
     file = read_file(find_file(jobs, environment))
     variables, flags = _variables(environment), _flags(given)
     found = file.general | variables | flags
-    _check_simulation(found)
-    _check_stop_when(found)
+    _check(found)
     values = {name: each.value for name, each in found.items()}
     chosen = values.get("backend", DEFAULT)
     choice = Choice(found.get("backend"), (file.general | variables).get("backend"))
     backends = build_backends(file.backends, file.general, variables, flags, choice)
-    retry = RetryPolicy(**{name: values[name] for name in ("max_attempts",) if name in values})
+    retry = _retry(values)
     return RunConfig(
         jobs=jobs,
         state=values.get("state"),
@@ -99,12 +100,13 @@ def resolve(jobs: Path, given: Mapping[str, Any], environment: Mapping[str, str]
         buffer=values.get("buffer", DEFAULT_SIZE),
         stop_when=values.get("stop_when"),
         backends=backends,
-        retry=replace(retry, longest_wait=values.get("give_up", retry.longest_wait)),
+        retry=retry,
         prewarm=values.get("prewarm", 0),
         selection=Selection(values.get("limit"), values.get("only", frozenset())),
+        law=values.get("law", laws.DEFAULT),
         period=values.get("period", 2.0),
         drain_timeout=values.get("drain_timeout", 20.0),  # systemd kills at 90
-        give_up=values.get("give_up", retry.longest_wait),
+        give_up=retry.longest_wait,
         stream=values.get("stream", True),
         simulate=values.get("simulate", False),
         scenario=values.get("scenario"),
@@ -148,6 +150,16 @@ def _variables(environment: Mapping[str, str]) -> dict[str, Given]:
     return found
 
 
+def _retry(values: Mapping[str, Any]) -> RetryPolicy:
+    """Nobody waits for longer than the run would go on without a finished item."""
+    policy = RetryPolicy()
+    return replace(
+        policy,
+        max_attempts=values.get("max_attempts", policy.max_attempts),
+        longest_wait=values.get("give_up", policy.longest_wait),
+    )
+
+
 def _sinks(jobs: Path, values: Mapping[str, Any]) -> SinkConfig:
     return SinkConfig(
         directory=jobs.parent,
@@ -164,6 +176,12 @@ def _of_this_run(given: Mapping[str, Given], backend: str) -> RequestFlags:
     table, and changing it makes no finished item another request."""
     values = {name: given[name].value for name in ("model", "max_tokens", "stop_when") if name in given}
     return RequestFlags(backend=backend, **values)
+
+
+def _check(found: Mapping[str, Given]) -> None:
+    """Whether options go together."""
+    _check_simulation(found)
+    _check_stop_when(found)
 
 
 def _check_stop_when(found: Mapping[str, Given]) -> None:

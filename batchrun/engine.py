@@ -60,7 +60,6 @@ class Engine:
         tally: Tally,
         around: Surroundings,
     ) -> None:
-        self._terms = terms
         self._jobs = jobs
         self._store = store
         self._lanes = lanes
@@ -81,6 +80,11 @@ class Engine:
 
     def __repr__(self) -> str:
         return f"<Engine {self._tally.finished_now}/{self._tally.todo} {list(self._lanes.values())}>"
+
+    @property
+    def _terms(self) -> Terms:
+        """They change where the operator has the settings read again."""
+        return self._keeper.terms
 
     # -- the run ------------------------------------------------------------------------------------------------------
 
@@ -211,14 +215,15 @@ class Engine:
             else:  # nobody was asked, but the sinks are well
                 lane.strikes.answered()
             return None
-        now = self._loop.time()
-        strikes = lane.failed(result, item.job.id, now)
+        now, id = self._loop.time(), item.job.id
+        # Of a kept answer that the sinks will not have the provider knows nothing: that is no sign of its life.
+        strikes = lane.failed(result, id, sent_at, now) if item.kept is None else lane.strikes.note(result.cause, id)
         item.note(result, is_free=lane.is_unreached(result))
         self._tally.retry(result)
         self._around.purse.waste(item.job, result.partial_tokens)
         counts = (item.counted, item.failed_attempts, strikes)
         verdict = judge(result, self._policy(now), *counts, self._around.chance())
-        log.info("item %r attempt %d: %s (%s) -> %s", item.job.id, item.attempts, result.cause, result.message, verdict)
+        log.info("item %r attempt %d: %s (%s) -> %s", id, item.attempts, result.cause, result.message, verdict)
         if verdict.hold > 0:
             lane.hold(verdict.hold, sent_at if result.cause is Cause.RATE_LIMITED else None, now)
         if verdict.action is Action.SHELVE:

@@ -41,7 +41,8 @@ class Failure:
 
     `retry_after` is in seconds, as the provider asked, None where it said nothing. `partial_tokens` counts output
     tokens that were received and thrown away (an estimate where the provider never told), `partial_characters` what
-    they were in length. `message` is already stripped of credentials and cut to 2 KB.
+    they were in length. `message` is already stripped of credentials and cut to 2 KB. `is_unanswered`: the connection
+    broke before the head of an answer had come.
     """
 
     cause: Cause
@@ -51,6 +52,7 @@ class Failure:
     partial_tokens: int = 0
     partial_characters: int = 0
     request_id: str | None = None
+    is_unanswered: bool = False
 
 
 class AttemptFailed(Exception):

@@ -8,14 +8,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from batchrun.failure import Cause, Failure
-from batchrun.gate.law import Decision, GateBounds, Law, LimitedBy, Observation, steady
+from batchrun.gate.adaptive import adaptive
+from batchrun.gate.law import Decision, GateBounds, Law, LimitedBy
+from batchrun.gate.laws import LAWS
 from batchrun.gate.load import Load
 from batchrun.gate.slots import Gate
 from batchrun.gate.traffic import Traffic
+from batchrun.gate.usage import Company, Usage, observe
 from batchrun.journal.control import Tuning
 from batchrun.providers.provider import Provider
 from batchrun.providers.quota import Quota, Unit
@@ -26,32 +29,40 @@ from batchrun.stream.message import Message
 log = logging.getLogger("batchrun")
 
 UNTUNED = Tuning()
+DEFAULT_CLOCKS = ClockLimits()
 CUT_PERIOD = 2.0  # seconds: what is refused within them is one event, and cuts the slots once
 OVERLOAD_CUT = 0.7  # of the slots in use stay
 
 
+@dataclass(frozen=True, slots=True)
+class GateTerms:
+    """How one backend is asked: the bounds and the law of its gate, and its clocks."""
+
+    bounds: GateBounds
+    clocks: ClockLimits = DEFAULT_CLOCKS
+    law: Law = adaptive
+
+
 class Lane:
-    """`bounds` are those in force: the run's own, and what the operator tuned on top."""
+    """`bounds` and `clocks` are those in force: the run's own, and what the operator tuned on top."""
 
     def __init__(
         self,
         provider: Provider,
-        bounds: GateBounds,
-        clocks: ClockLimits,
+        terms: GateTerms,
         gate: Gate,
-        law: Law = steady,
         traffic: Traffic | None = None,
     ) -> None:
         self.provider = provider
-        self.clocks = clocks
+        self.clocks = terms.clocks
         self.gate = gate
         self.traffic = Traffic() if traffic is None else traffic
         self.strikes = Strikes()
         self._cut_at = -CUT_PERIOD
         provider.listen(self._told)
-        self.bounds = bounds
-        self._given = bounds
-        self._law = law
+        self.bounds = terms.bounds
+        self._given = terms
+        self._law = terms.law
         self._tuning = UNTUNED
         self._decision = Decision(gate.limit, LimitedBy.RAMP, "starting")
 
@@ -60,22 +71,28 @@ class Lane:
 
     @classmethod
     def open(
-        cls, name: str, provider: Provider, bounds: GateBounds, clocks: ClockLimits, now: Callable[[], float]
+        cls,
+        name: str,
+        provider: Provider,
+        terms: GateTerms,
+        now: Callable[[], float],
     ) -> Lane:
         """A lane whose gate begins at the bounds' start, for the event loop whose clock `now` is."""
+        bounds = terms.bounds
         first = min(max(bounds.start_slots, bounds.min_slots), bounds.max_slots)
         traffic = Traffic()
-        return cls(provider, bounds, clocks, Gate(name, first, now, traffic), traffic=traffic)
+        return cls(provider, terms, Gate(name, first, now, traffic), traffic)
 
     @property
     def name(self) -> str:
         return self.gate.name
 
-    def rule(self, load: Load) -> None:
+    def rule(self, load: Load, usage: Usage, company: Company) -> None:
         """Ask the law, and do what it says."""
         gate = self.gate
-        seen = Observation(load.cpu_ewma, load.samples, gate.take_peak(), gate.is_held or gate.take_paced())
-        decision = self._law(gate.limit, seen, self.bounds)
+        is_held = gate.take_paced() or gate.is_held
+        seen = observe(load, usage, company, is_held=is_held)
+        decision = self._law(gate.limit, seen, self.bounds, self._decision.memory)
         if decision.limit != gate.limit:
             log.info("gate %s: %d -> %d slots: %s", gate.name, gate.limit, decision.limit, decision.reason)
             gate.resize(decision.limit)
@@ -86,18 +103,31 @@ class Lane:
         if tuning == self._tuning:
             return False
         self._tuning = tuning
-        bounds = replace(self._given, **{name: asked for name, asked in tuning.asked.items() if name != "paused"})
+        self._hold_to_terms()
+        log.info("gate %s: tuned to %s", self.name, tuning)
+        return True
+
+    def take(self, terms: GateTerms) -> None:
+        """Other terms from now on; what the operator tunes stays on top of them."""
+        if terms != self._given:
+            self._given = terms
+            self._hold_to_terms()
+            log.info("gate %s: %s", self.name, terms)
+
+    def _hold_to_terms(self) -> None:
+        tuning, given = self._tuning, self._given
+        asked = {name: value for name, value in tuning.asked.items() if name in GateBounds.__slots__}
+        bounds = replace(given.bounds, **asked)
         # One bound alone may be tuned past the other; the one that was asked for holds.
         if tuning.max_slots is not None:
             bounds = replace(bounds, min_slots=min(bounds.min_slots, bounds.max_slots))
         else:
             bounds = replace(bounds, max_slots=max(bounds.min_slots, bounds.max_slots))
-        self.bounds = bounds
+        self.bounds, self.clocks = bounds, given.clocks
+        self._law = given.law if tuning.law is None else LAWS.get(tuning.law, given.law)
         self.gate.pause(paused=bool(tuning.paused))
         # At once, and not by the law's steps: the operator has a reason.
         self.gate.resize(min(max(self.gate.limit, bounds.min_slots), bounds.max_slots))
-        log.info("gate %s: tuned to %s", self.name, tuning)
-        return True
 
     def answered(self, message: Message) -> None:
         """The backend has answered an item."""
@@ -108,10 +138,11 @@ class Lane:
         if was_open:
             self._is_back()
 
-    def failed(self, failure: Failure, id: str, now: float) -> int:
-        """Take in a failed attempt: what it means for everybody. Gives how many of its cause there were in a row."""
+    def failed(self, failure: Failure, id: str, sent_at: float, now: float) -> int:
+        """Take in a failed attempt that began at `sent_at`: what it means for everybody. Gives how many of its cause
+        there were in a row."""
         was_open = self.traffic.breaker.is_open
-        if wait := self.traffic.failed(failure.cause, id):
+        if wait := self.traffic.failed(failure, id, sent_at, now):
             log.warning("gate %s: the provider does not answer (%s); a probe in %.0f s", self.name, failure.cause, wait)
             self.gate.hold(wait)
         elif was_open and not self.traffic.breaker.is_open:

@@ -11,6 +11,7 @@ import os
 import secrets
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -36,7 +37,10 @@ from batchrun.journal.record import Header
 from batchrun.journal.runs import RunEnd, RunStart, read_runs, record_end, record_start
 from batchrun.journal.state import StateDir
 from batchrun.journal.writer import Journal
+from batchrun.masking import masked
 from batchrun.outcome import Status
+from batchrun.reload import Reload, signal_to
+from batchrun.report.invocation import discreet
 from batchrun.sinks.chain import build_sink
 from batchrun.sorter import Changed, Sorter, Wishes, retry_before, stopped_retry
 from batchrun.stop import StopSwitch, signals_to
@@ -44,8 +48,8 @@ from batchrun.stream.stop_rule import BadStopWhen, parse_stop_when
 from batchrun.teller import Teller
 
 
-def launch(config: RunConfig, teller: Teller) -> Ending:
-    """Run what is pending.
+def launch(config: RunConfig, teller: Teller, reread: Callable[[], RunConfig] | None = None) -> Ending:
+    """Run what is pending. `reread` resolves the options once more, for a file that is changed meanwhile.
 
     Raises:
         BatchrunError: before anything was sent, or because the state cannot be written any more.
@@ -55,9 +59,10 @@ def launch(config: RunConfig, teller: Teller) -> Ending:
     check_place(config.jobs, config.state)
     state = StateDir(config.state) if config.state is not None else StateDir.for_jobs(config.jobs)
     run = f"{timestamp()[:19].replace(':', '')}Z-{secrets.token_hex(3)}"
-    stop = StopSwitch()
+    stop, reload = StopSwitch(), Reload(reread)
     with ExitStack() as stack:
         stack.enter_context(signals_to(stop))
+        stack.enter_context(signal_to(reload))
         journal, jobs, sorter, notices = _open(config, state, run, stack)
         for notice in notices:
             teller.say(notice)
@@ -76,7 +81,7 @@ def launch(config: RunConfig, teller: Teller) -> Ending:
         sink = build_sink(config.sinks)  # what is wrong with it is told before anything has begun
         from batchrun.sending import Told, send  # noqa: PLC0415 - see above
 
-        return send(config, jobs, journal, Told(ending, start, teller, stop, sink))
+        return send(config, jobs, journal, Told(ending, start, teller, stop, reload, sink))
 
 
 def _is_directory(path: Path) -> bool:
@@ -167,7 +172,7 @@ def _start(config: RunConfig, jobs: JobFile, run: str, results_size: int, *, sim
         version=__version__,
         jobs=str(config.jobs.absolute()),
         jobs_sha256=jobs.sha256,
-        args=sys.argv[1:],
+        args=discreet(sys.argv[1:], partial(masked, environment=os.environ)),
         total=jobs.total,
         pending=jobs.pending_count,
         model=", ".join(sorted(jobs.models)),
@@ -195,6 +200,6 @@ def _note_look(state: StateDir, start: RunStart, ending: Ending) -> None:
 
 def _mixed(state: StateDir, config: RunConfig) -> str:
     if config.simulate:
-        return f"{state.path} holds real answers; to simulate, give another place with --state DIR"
+        return f"{state.path} holds records of a real run; to simulate, give another place with --state DIR"
     remedy = f"for real ones remove it (rm -r {str(state.path)!r}) or give another place with --state DIR"
-    return f"{state.path} holds answers of the embedded provider, made with --simulate; {remedy}"
+    return f"{state.path} holds records of a run with --simulate; {remedy}"

@@ -7,21 +7,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import logging
 import os
-from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Coroutine, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 from batchrun.attempts import Manner
 from batchrun.config import RunConfig
 from batchrun.curfew import Curfew, next_occurrence
 from batchrun.ending import Ending, exit_code
 from batchrun.engine import Engine
-from batchrun.errors import BatchrunError, ConfigError, ExitCode, JournalError
+from batchrun.errors import BatchrunError, ExitCode, JournalError
+from batchrun.gate.laws import LAWS
 from batchrun.gate.load import Load, LoadSampler, raise_open_files
 from batchrun.item import timestamp
 from batchrun.jobs.reader import JobFile
@@ -30,12 +29,14 @@ from batchrun.journal.index import remember
 from batchrun.journal.runs import RunEnd, RunStart, record_end, record_start
 from batchrun.journal.snapshot import write_snapshot
 from batchrun.journal.writer import Journal
-from batchrun.lane import Lane
+from batchrun.lane import GateTerms, Lane
+from batchrun.log_file import logging_to
 from batchrun.outcome import Status
 from batchrun.prices.bill import Outlook
 from batchrun.providers.open import open_provider
 from batchrun.providers.provider import Provider
 from batchrun.purse import Limit, Limits, Purse, Tariff
+from batchrun.reload import Reload
 from batchrun.report.money import outlook_words
 from batchrun.report.plain import dollars
 from batchrun.simulator.process import start_simulator
@@ -45,18 +46,19 @@ from batchrun.stream.stop_rule import parse_stop_when
 from batchrun.tally import Tally, View
 from batchrun.telemetry import TelemetryLog, snapshot
 from batchrun.teller import Teller
-from batchrun.terms import Surroundings, Terms
+from batchrun.terms import Fresh, Surroundings, Terms
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is known before the first request: how things stood, how the run begins, who listens, what may stop it, and
-    who takes the answers."""
+    """What is known before the first request: how things stood, how the run begins, who listens, what may stop it, what
+    reads the settings again, and who takes the answers."""
 
     before: Ending
     start: RunStart
     teller: Teller
     stop: StopSwitch
+    reload: Reload = field(default_factory=Reload)
     sink: Sink | None = None
 
 
@@ -76,7 +78,7 @@ def send(config: RunConfig, jobs: JobFile, journal: Journal, told: Told) -> Endi
     """
     state = told.before.state
     with ExitStack() as stack:
-        stack.enter_context(_logging(config.log))
+        stack.enter_context(logging_to(config.log, told.teller.say))
         providers = _providers(config, jobs, stack)
         tariffs, outlook = _prices(config, jobs, providers)
         told.teller.begin(_about(config, jobs, told, providers, outlook))
@@ -133,7 +135,9 @@ class _Sending:
             # After the SDK's import a full collection stalls the loop for 130 ms; what is there now is there for good.
             gc.collect()
             gc.freeze()
-            engine = Engine(self._terms(), self._jobs, self._journal, self._lanes(), tally, self._around(telemetry))
+            engine = Engine(
+                self._terms(self._config), self._jobs, self._journal, self._lanes(), tally, self._around(telemetry)
+            )
             self._write_status(engine.view())
             cpu_began = _cpu_seconds()
             self._told.stop.begin()
@@ -186,10 +190,24 @@ class _Sending:
             control=partial(read_control, self._told.before.state),
             on_drain=self._tell_drain,
             purse=self._purse,
+            reread=self._reread,
         )
 
-    def _terms(self) -> Terms:
-        config = self._config
+    def _reread(self, asked_by_tune: int) -> Fresh | None:
+        """What is wrong with the settings ends no run: those that hold go on to hold."""
+        try:
+            config = self._told.reload.take(asked_by_tune)
+            if config is None:
+                return None
+            fresh = Fresh(self._terms(config), self._gates(config))
+        except BatchrunError as exc:
+            self._told.teller.say(f"the settings stay as they are: {exc}")
+            return None
+        self._told.teller.say("the settings were read again")
+        self._config = replace(self._config, drain_timeout=config.drain_timeout)
+        return fresh
+
+    def _terms(self, config: RunConfig) -> Terms:
         return Terms(
             retry=config.retry,
             period=config.period,
@@ -206,13 +224,17 @@ class _Sending:
         )
 
     def _lanes(self) -> dict[str, Lane]:
-        bearable, now = raise_open_files(), asyncio.get_running_loop().time
-        lanes = {}
-        for name, provider in self._providers.items():
-            backend = self._config.backends[name]
+        now, gates = asyncio.get_running_loop().time, self._gates(self._config)
+        return {name: Lane.open(name, provider, gates[name], now) for name, provider in self._providers.items()}
+
+    def _gates(self, config: RunConfig) -> dict[str, GateTerms]:
+        bearable, gates = raise_open_files(), {}
+        for name in self._providers.keys() & config.backends.keys():
+            backend = config.backends[name]
             bounds = replace(backend.bounds, max_slots=min(backend.bounds.max_slots, bearable))
-            lanes[name] = Lane.open(name, provider, bounds, backend.clocks, now)
-        return lanes
+            bounds = replace(bounds, min_slots=min(bounds.min_slots, bounds.max_slots))
+            gates[name] = GateTerms(bounds, backend.clocks, LAWS[config.law])
+        return gates
 
     def _tell_drain(self, in_flight: int) -> None:
         stop, seconds = self._told.stop, self._config.drain_timeout
@@ -313,26 +335,3 @@ def _curfew(config: RunConfig) -> Curfew:
 def _cpu_seconds() -> float:
     times = os.times()
     return times.user + times.system
-
-
-@contextmanager
-def _logging(path: Path | None) -> Iterator[None]:
-    """Decisions go to a file if one was asked for; nobody else hears them."""
-    logger = logging.getLogger("batchrun")
-    logger.propagate = False
-    # What the SDK would print (two credentials where one is used) belongs there too, and not into cron's mail.
-    logging.getLogger("anthropic").addHandler(logging.NullHandler())
-    try:
-        if path is not None:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))
-        handler = logging.NullHandler() if path is None else logging.FileHandler(path, encoding="utf-8")
-    except OSError as exc:
-        raise ConfigError(f"--log {path}: cannot be written ({exc.strerror}); give another path") from exc
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        handler.close()

@@ -15,10 +15,11 @@ from datetime import time
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from batchrun.curfew import MaxFailures
 from batchrun.errors import ConfigError, UsageError
+from batchrun.gate.laws import LAWS
 from batchrun.outcome import Status
 from batchrun.sorter import RETRIABLE, Changed
 from batchrun.stream.stop_rule import parse_stop_when
@@ -106,6 +107,10 @@ def read_url(value: object) -> str:
         raise ValueError(f"{value!r} is no base URL; write https://host")
     if parts.username is not None:  # it would be printed, and kept in the state
         raise ValueError("a URL with a user or a password is no place for a key; name a file with key_file")
+    # The same. A version is what some servers want to be told in each request, and no secret.
+    if others := [name for name, _ in parse_qsl(parts.query, keep_blank_values=True) if "version" not in name.lower()]:
+        remedy = "leave it out, and name a key's file with key_file or its variable with key_env"
+        raise ValueError(f"{others[0]!r} in the query of a URL would be printed and kept; {remedy}")
     return str(value)
 
 
@@ -165,6 +170,12 @@ def read_ids(value: object) -> frozenset[str]:
     return frozenset(read_text(id) for id in (value if isinstance(value, list) else [value]))
 
 
+def read_law(value: object) -> str:
+    if value not in LAWS:
+        raise ValueError(f"{value!r} is not among {', '.join(LAWS)}")
+    return str(value)
+
+
 def read_texts(value: object) -> tuple[str, ...]:
     """One text, or a list of them."""
     return tuple(read_text(text) for text in (value if isinstance(value, list) else [value]))
@@ -215,6 +226,7 @@ SETTINGS: dict[str, Setting] = {
     "min_slots": Setting("gate", read_whole, "1", "Never fewer at once."),
     "max_slots": Setting("gate", read_whole, "256", "Never more at once."),
     "prewarm": Setting("gate", read_whole, "0", "Connections to open beforehand."),
+    "law": Setting("gate", read_law, "adaptive", "What moves the slots: adaptive, or steady (one at a time)."),
     "period": Setting("gate", read_duration, "2s", "Between two looks at the load."),
     "connect_timeout": Setting("clocks", read_duration, "10s", "To a connection."),
     "first_byte_timeout": Setting("clocks", read_duration, "120s", "To the first byte."),

@@ -13,15 +13,19 @@ from batchrun.journal.snapshot import read_snapshot
 from batchrun.journal.state import StateDir
 from batchrun.settings import SETTINGS, flag_of, read_given, read_whole
 
-READERS = {name: SETTINGS[name].read for name in ("target_cpu", "min_slots", "max_slots")} | {"buffer": read_whole}
+READERS = {name: SETTINGS[name].read for name in ("target_cpu", "min_slots", "max_slots", "law")} | {
+    "buffer": read_whole
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked of gates, and of the pipes; `buffer` None leaves them as they are."""
+    """What is asked of gates, and of the pipes; `buffer` None leaves them as they are. `reload`: the settings are to be
+    read again."""
 
     of_gates: Tuning
     buffer: int | None = None
+    reload: bool = False
 
 
 def read_asked(given: Mapping[str, Any]) -> Asked:
@@ -36,11 +40,11 @@ def read_asked(given: Mapping[str, Any]) -> Asked:
             values[name] = read_given(read, values[name], flag_of(name), is_flag=True).value
     if not values:
         raise UsageError("nothing to change; give for example --max-slots 4")
-    buffer = values.pop("buffer", None)
+    buffer, reload = values.pop("buffer", None), values.pop("reload", False)
     asked = Tuning(**values)
     if asked.min_slots is not None and asked.max_slots is not None and asked.min_slots > asked.max_slots:
         raise UsageError(f"--min-slots {asked.min_slots} is above --max-slots {asked.max_slots}; lower the one")
-    return Asked(asked, buffer)
+    return Asked(asked, buffer, reload)
 
 
 def tune_run(state: StateDir, asked: Asked, backend: str | None) -> Control:
@@ -58,7 +62,8 @@ def tune_run(state: StateDir, asked: Asked, backend: str | None) -> Control:
         raise UsageError(f"--backend: this run has no backend {backend!r}; {known}")
     before = read_control(state) or Control()
     told = _on_top(before.gates, asked.of_gates, EVERY_GATE if backend is None else backend)
-    after = Control(told, before.buffer if asked.buffer is None else asked.buffer)
+    buffer = before.buffer if asked.buffer is None else asked.buffer
+    after = Control(told, buffer, before.reloads + asked.reload)
     write_control(state, after)
     return after
 

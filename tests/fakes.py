@@ -23,7 +23,7 @@ from batchrun.gate.load import Load
 from batchrun.jobs.job import BackendSpeech, RequestFlags
 from batchrun.jobs.reader import JobFile, check_jobs
 from batchrun.journal.control import Control
-from batchrun.lane import Lane
+from batchrun.lane import GateTerms, Lane
 from batchrun.outcome import Outcome
 from batchrun.providers.provider import ConnectionWatch, HearsQuotas, Provider, Request, Wire
 from batchrun.purse import Purse
@@ -32,7 +32,7 @@ from batchrun.spent import Charge
 from batchrun.stop import StopSwitch
 from batchrun.stream.clocks import ClockLimits
 from batchrun.tally import Tally, View
-from batchrun.terms import Surroundings, Terms
+from batchrun.terms import Fresh, Surroundings, Terms
 
 Step = float | tuple[str, ...] | Failure | BaseException
 Script = Callable[[str, int], Sequence[Step]]  # prompt, how many times it was asked before -> what happens
@@ -208,6 +208,7 @@ class Stage:
         self.wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC) + self.slept
         self.purse = Purse()
         self.slept = timedelta()
+        self.reread: Callable[[int], Fresh | None] = lambda asked_by_tune: None
         self.answering: Provider = self.provider
         self._bounds = bounds
         self._terms = replace(TERMS, **terms)
@@ -225,8 +226,12 @@ class Stage:
             lambda: self.control,
             wall_clock=self._read_wall_clock,
             purse=self.purse,
+            reread=self.reread,
         )
-        lanes = {name: Lane.open(name, self.answering, self._bounds, self.clocks, now) for name in self.jobs.pending}
+        lanes = {
+            name: Lane.open(name, self.answering, GateTerms(self._bounds, self.clocks), now)
+            for name in self.jobs.pending
+        }
         self.engine = Engine(self._terms, self.jobs, self.store, lanes, tally, around)
         return self.engine
 

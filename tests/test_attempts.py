@@ -15,10 +15,9 @@ from batchrun.failure import Cause, Failure
 from batchrun.gate.law import GateBounds
 from batchrun.item import Item, Kept
 from batchrun.jobs.job import Job
-from batchrun.lane import Lane
+from batchrun.lane import GateTerms, Lane
 from batchrun.outcome import Measure, Outcome, Status
 from batchrun.sinks.sink import Sink, SinkItem
-from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.message import Message
 from batchrun.stream.meter import Account
 from batchrun.stream.stop_rule import parse_stop_when
@@ -48,7 +47,7 @@ class Room:
         self.provider = ScriptedProvider(lambda prompt, seen: scripts[min(seen, len(scripts) - 1)])
         self.attempts = Attempts(manner, Hands(self._start, self.rescued.append, self._waste, self._pay))
         self._tasks = tasks
-        self._lane = Lane.open("claude", self.provider, GateBounds(), ClockLimits(), asyncio.get_running_loop().time)
+        self._lane = Lane.open("claude", self.provider, GateTerms(GateBounds()), asyncio.get_running_loop().time)
 
     def item(self, job: Job = JOB, kept: Kept | None = None) -> Item:
         return Item(job, asyncio.get_running_loop().time(), kept)

@@ -142,6 +142,7 @@ SAMPLES: dict[str, Sample] = {
     "min_slots": _number(lambda c: claude(c).bounds.min_slots, 1),
     "max_slots": _number(lambda c: claude(c).bounds.max_slots, 256),
     "period": _seconds(lambda c: c.period, 2.0),
+    "law": Sample(lambda c: c.law, "adaptive", ('"steady"', "steady"), ("adaptive", "adaptive"), ("steady", "steady")),
     "connect_timeout": _seconds(lambda c: claude(c).clocks.connect, 10.0),
     "first_byte_timeout": _seconds(lambda c: claude(c).clocks.first_byte, 120.0),
     "idle_timeout": _seconds(lambda c: claude(c).clocks.idle, 60.0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from batchrun.errors import ExitCode, JournalError
 from batchrun.failure import Cause
 from batchrun.gate.law import GateBounds
 from batchrun.journal.control import Control, Tuning
+from batchrun.lane import GateTerms
 from batchrun.outcome import Status
 from batchrun.retry import RetryPolicy
-from tests.fakes import Stage, Step, StoreWhoseDiskIsFull, failing
+from batchrun.terms import Fresh
+from tests.fakes import TERMS, Stage, Step, StoreWhoseDiskIsFull, failing
 from tests.virtual_time import run_virtual
 
 
@@ -234,6 +237,17 @@ def test_views_add_up(tmp_path: Path) -> None:
     for view in stage.views:
         assert sum(view.finished.values()) + view.pending == view.total == 60
         assert view.in_flight <= view.gates["claude"]["slots"]
+
+
+def test_settings_that_were_read_again_hold_from_the_next_period_on(tmp_path: Path) -> None:
+    """Other bounds, another period; items that have begun are left alone."""
+    stage = Stage(tmp_path, lambda prompt, seen: [5.0], 40)
+    few = GateTerms(GateBounds(max_slots=2))
+    once = iter([Fresh(replace(TERMS, period=0.5), {"claude": few, "idle": few})])
+    stage.reread = lambda asked_by_tune: next(once, None)
+    assert len(run_virtual(stage.run())) == 40
+    assert {view.gates["claude"]["slots"] for view in stage.views} == {2}
+    assert stage.views[2].elapsed - stage.views[1].elapsed == pytest.approx(0.5)
 
 
 def test_a_tuned_run_obeys_within_a_period(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.pipe import SinkFailed
 from tests.fakes import Stage, Step, StoreInMemory, StoreWhoseDiskIsFull, failing
 from tests.sinks.fakes import SinkThatFails, SinkThatRemembers
-from tests.virtual_time import run_virtual
+from tests.virtual_time import START, run_virtual
 
 FOUR = GateBounds(start_slots=4, max_slots=4)
 
@@ -131,6 +131,24 @@ def test_the_next_run_delivers_what_was_kept_and_asks_nobody(tmp_path: Path) -> 
         assert (outcomes[id].status, outcomes[id].final, outcomes[id].error) == (Status.DONE, True, None)
         assert (outcomes[id].measure.wall, outcomes[id].measure.tokens, outcomes[id].measure.chunks) == (1.0, 4, 1)
         assert (outcomes[id].usage, outcomes[id].stop_reason) == ({"output_tokens": 4}, "end_turn")
+
+
+def test_a_kept_answer_that_no_sink_takes_is_no_sign_that_its_backend_lives(tmp_path: Path) -> None:
+    """Nobody asked the provider: what is dead goes on being probed by one at a time."""
+    refused = ("i9", "i10", "i11")
+    first = Stage(tmp_path, calm, 12, manner=manner(SinkThatRefuses(*refused)))
+    kept = as_the_next_run_finds(run_virtual(first.run()))
+    dead_until = START + 300
+
+    def dead_at_first(prompt: str, seen: int) -> list[Step]:
+        return [failing(Cause.CONNECT)] if asyncio.get_running_loop().time() < dead_until else [1.0]
+
+    second = Stage(tmp_path, dead_at_first, 12, manner=manner(SinkThatRefuses(*refused)))
+    second.store.lines = kept
+    outcomes = run_virtual(second.run())
+    assert {id for id, outcome in outcomes.items() if outcome.is_kept} == set(refused)
+    probes = [moment for moment in second.provider.asked_at if START < moment < dead_until]
+    assert len(probes) == len(set(probes)) > 3
 
 
 def test_a_tuned_buffer_reaches_the_pipes_in_use(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from batchrun.curfew import Curfew, MaxFailures
 from batchrun.errors import ExitCode
-from batchrun.failure import Cause
+from batchrun.failure import Cause, Failure
 from batchrun.gate.law import GateBounds, LimitedBy
 from batchrun.outcome import Status
 from batchrun.retry import RetryPolicy
@@ -52,6 +52,23 @@ def test_a_dead_provider_fails_no_item_and_ends_the_run_resumably(tmp_path: Path
     assert stage.stop.reason is not None
     assert "server_error" in stage.stop.reason
     assert any(view.gates["claude"]["limited_by"] == LimitedBy.OUTAGE for view in stage.views)
+
+
+def test_a_proxy_that_drops_each_connection_fails_no_item(tmp_path: Path) -> None:
+    """F30: what was reached was only the proxy; fifty items must not become fifty failures."""
+    dropped = Failure(Cause.BROKEN, "disconnected without an answer", is_unanswered=True)
+    stage = Stage(tmp_path, lambda prompt, seen: [dropped], 50, give_up=600.0)
+    assert run_virtual(stage.run()) == {}
+    assert stage.stop.codes == {ExitCode.STOPPED_EARLY}
+    assert any(view.gates["claude"]["limited_by"] == LimitedBy.OUTAGE for view in stage.views)
+
+
+def test_forty_failures_at_once_are_probed_after_a_second(tmp_path: Path) -> None:
+    """A short trouble costs a short wait, however many were on their way."""
+    stage = Stage(tmp_path, Outage(0.5), 50, bounds=GateBounds(start_slots=40))
+    outcomes = run_virtual(stage.run())
+    assert {outcome.status for outcome in outcomes.values()} == {Status.DONE}
+    assert min(moment for moment in stage.provider.asked_at if moment > START) <= START + 1.1
 
 
 def test_three_items_that_kill_their_worker_are_failed_in_the_end(tmp_path: Path) -> None:

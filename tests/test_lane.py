@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from batchrun.gate.law import Decision, GateBounds, LimitedBy, Observation
+from batchrun.gate.law import Decision, GateBounds, LimitedBy, Observation, Signals
 from batchrun.gate.load import Load
+from batchrun.gate.memory import Memory
 from batchrun.gate.slots import Gate
+from batchrun.gate.usage import Company, Usage
 from batchrun.journal.control import Tuning
-from batchrun.lane import Lane
+from batchrun.lane import GateTerms, Lane
 from batchrun.stream.clocks import ClockLimits
 from tests.fakes import ScriptedProvider, Step
 from tests.virtual_time import in_virtual_time, settle
 
+USAGE, COMPANY = Usage(3, 2.5, 1, answering=2), Company(5.0, 2, 12.0)
 CALM = Load(10.0, 10.0, 5.0, 50.0, None, None, 10)
 
 
@@ -26,7 +30,7 @@ def silent(prompt: str, seen: int) -> Sequence[Step]:
 def lane(**bounds: float) -> Lane:
     """A lane by a provider that nobody asks."""
     now = asyncio.get_running_loop().time
-    return Lane.open("local", ScriptedProvider(silent), GateBounds(**bounds), ClockLimits(), now)  # type: ignore[arg-type]
+    return Lane.open("local", ScriptedProvider(silent), GateTerms(GateBounds(**bounds)), now)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("least", "most", "first"), [(1, 256, 8), (1, 3, 3), (12, 256, 12)])
@@ -38,19 +42,37 @@ async def test_a_gate_begins_within_its_bounds(least: int, most: int, first: int
 
 @in_virtual_time
 async def test_the_law_is_asked_and_obeyed() -> None:
-    """It is told the smoothed load, the peak and the bounds; the gate takes the limit, the view its reason."""
+    """It is told the load, how the slots were used, the bounds, and what it wanted to be reminded of; the gate takes
+    the limit, the view its reason."""
     seen: list[tuple[int, Observation, GateBounds]] = []
+    remembered: list[Memory] = []
 
-    def law(limit: int, observation: Observation, bounds: GateBounds) -> Decision:
+    def law(limit: int, observation: Observation, bounds: GateBounds, memory: Memory) -> Decision:
         seen.append((limit, observation, bounds))
-        return Decision(5, LimitedBy.CPU, "so said the law")
+        remembered.append(memory)
+        return Decision(5, LimitedBy.CPU, "so said the law", memory._replace(ended=memory.ended + 1))
 
     bounds = GateBounds(max_slots=9)
     gate = Gate("local", 4, asyncio.get_running_loop().time)
-    ruled = Lane(ScriptedProvider(silent), bounds, ClockLimits(), gate, law)
+    ruled = Lane(ScriptedProvider(silent), GateTerms(bounds, law=law), gate)
     slots = [await gate.admit() for _ in range(3)]
-    ruled.rule(CALM)
-    assert seen == [(4, Observation(10.0, 10, 3, is_held=False), bounds)]
+    ruled.rule(CALM, USAGE, COMPANY)
+    observation = Observation(
+        10.0,
+        10,
+        3,
+        is_held=False,
+        in_flight=2.5,
+        ended=1,
+        answering=2,
+        share=0.5,
+        gates=2,
+        lag_ms=12.0,
+        signals=Signals(host=10.0, own=10.0),
+    )
+    assert seen == [(4, observation, bounds)]
+    ruled.rule(CALM, USAGE, COMPANY)
+    assert [memory.ended for memory in remembered] == [0, 1]
     assert ruled.view() == {
         "slots": 5,
         "in_flight": len(slots),
@@ -66,7 +88,7 @@ async def test_a_tuned_gate_obeys_at_once() -> None:
     tuned = lane(min_slots=6)
     assert tuned.tune(Tuning(max_slots=2))
     assert (tuned.gate.limit, tuned.view()["tuned"]) == (2, {"max_slots": 2})
-    tuned.rule(CALM)
+    tuned.rule(CALM, USAGE, COMPANY)
     assert tuned.gate.limit == 2
     assert tuned.tune(Tuning(min_slots=20))
     assert tuned.gate.limit == 20
@@ -92,12 +114,39 @@ async def test_what_is_not_asked_any_more_is_as_the_run_was_started() -> None:
 
 
 @in_virtual_time
+async def test_another_law_is_obeyed_from_the_next_period_on() -> None:
+    """Until it is not asked for any more; what is not among the laws changes nothing."""
+    tuned = lane(max_slots=40)
+    tuned.tune(Tuning(law="steady"))
+    slots = [await tuned.gate.admit() for _ in range(8)]
+    busy = replace(CALM, cpu=95.0, cpu_ewma=95.0)
+    tuned.rule(busy, Usage(len(slots), 8.0, 0, answering=8), COMPANY)
+    assert tuned.gate.limit == 7
+    tuned.tune(Tuning(law="none of ours"))
+    tuned.rule(CALM, USAGE, COMPANY)
+    assert tuned.gate.limit == 7
+
+
+@in_virtual_time
+async def test_new_terms_hold_at_once_and_what_was_tuned_stays_on_top() -> None:
+    """The settings were read again: other bounds, other clocks."""
+    taught = lane(max_slots=8)
+    taught.tune(Tuning(max_slots=4))
+    clocks = ClockLimits(idle=9.0)
+    taught.take(GateTerms(GateBounds(target_cpu=40.0, min_slots=2, max_slots=6), clocks))
+    assert taught.bounds == GateBounds(target_cpu=40.0, min_slots=2, max_slots=4)
+    assert taught.clocks == clocks
+    taught.tune(Tuning())
+    assert taught.bounds.max_slots == 6
+
+
+@in_virtual_time
 async def test_the_same_again_is_no_news() -> None:
     """The law's own way is not disturbed each period."""
     tuned = lane()
     assert not tuned.tune(Tuning())
     assert tuned.tune(Tuning(max_slots=100))
-    tuned.rule(CALM)
+    tuned.rule(CALM, USAGE, COMPANY)
     tuned.gate.resize(11)
     assert not tuned.tune(Tuning(max_slots=100))
     assert tuned.gate.limit == 11

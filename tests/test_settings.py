@@ -106,6 +106,7 @@ BAD: dict[str, tuple[str, str, str]] = {
     "a URL with a port in words": ("run", 'base_url = "http://host:many"', "is no base URL"),
     "a URL with the version": ("run", 'base_url = "https://api.example/v1/"', "ends with /v1; leave that out"),
     "a URL with a password": ("run", 'base_url = "https://me:secret@api.example"', "no place for a key"),
+    "a URL with a query": ("run", 'base_url = "http://h/?api_key=s3cr3t"', "'api_key' in the query of a URL would be"),
     "a URL that is a number": ("run", "base_url = 5", "5 is no base URL"),
 }
 

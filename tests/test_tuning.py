@@ -42,6 +42,7 @@ def test_what_is_asked_is_read_as_run_reads_it() -> None:
     given = {"target_cpu": "55.5", "min_slots": None, "max_slots": "4", "paused": True, "buffer": "32"}
     assert read_asked(given) == Asked(Tuning(target_cpu=55.5, max_slots=4, paused=True), 32)
     assert read_asked({"paused": False}) == Asked(Tuning(paused=False))
+    assert read_asked({"law": "steady", "reload": True}) == Asked(Tuning(law="steady"), reload=True)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,7 @@ def test_what_is_asked_is_read_as_run_reads_it() -> None:
         ({"max_slots": "many"}, "--max-slots: 'many' is no whole number above 0"),
         ({"min_slots": "0"}, "--min-slots: '0' is no whole number above 0"),
         ({"buffer": "0"}, "--buffer: '0' is no whole number above 0"),
+        ({"law": "strict"}, "--law: 'strict' is not among adaptive, steady"),
         ({"target_cpu": "101"}, "--target-cpu: '101' is no number above 0 and up to 100"),
         ({"min_slots": "9", "max_slots": "8"}, "--min-slots 9 is above --max-slots 8"),
     ],
@@ -79,6 +81,14 @@ def test_what_was_asked_adds_up(at_work: StateDir) -> None:
 def test_the_pipes_alone_can_be_asked(at_work: StateDir) -> None:
     """No gate is told anything."""
     assert tune_run(at_work, Asked(Tuning(), buffer=8), None) == Control({}, buffer=8)
+
+
+def test_each_reload_is_counted(at_work: StateDir) -> None:
+    """The run sees that it was asked once more; what was tuned stays."""
+    tune_run(at_work, Asked(Tuning(max_slots=4)), None)
+    for count in (1, 2):
+        told = tune_run(at_work, Asked(Tuning(), reload=True), None)
+        assert told == Control({"*": Tuning(max_slots=4)}, reloads=count)
 
 
 def test_a_run_that_is_over_cannot_be_asked(idle: StateDir) -> None:

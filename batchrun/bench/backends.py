@@ -80,13 +80,14 @@ class BackendsPlan:
 @dataclass(frozen=True, slots=True)
 class RunFigures:
     """The runs of one kind. `seconds` is how long the fast backend's items took, from the first begun to the last
-    finished, by round; `slow_seconds` the slow one's, empty where it was not asked."""
+    finished, by round; `slow_seconds` the slow one's, empty where it was not asked. Each counts its own failures."""
 
     kind: str
     answered: int
     failed: int
     seconds: tuple[float, ...]
     slow_answered: int
+    slow_failed: int
     slow_seconds: tuple[float, ...]
 
 
@@ -164,19 +165,23 @@ def _environment(here: Path) -> dict[str, str]:
 def _figures(kind: str, runs: Sequence[Sequence[Checkpoint]]) -> RunFigures:
     fast = [[record for record in run if record.backend == FAST] for run in runs]
     slow = [[record for record in run if record.backend == SLOW] for run in runs]
-    failed = sum(record.status is not Status.DONE for run in runs for record in run)
     return RunFigures(
         kind=kind,
         answered=sum(map(_answered, fast)),
-        failed=failed,
+        failed=sum(map(_failed, fast)),
         seconds=tuple(_seconds(run) for run in fast if _answered(run)),
         slow_answered=sum(map(_answered, slow)),
+        slow_failed=sum(map(_failed, slow)),
         slow_seconds=tuple(_seconds(run) for run in slow if _answered(run)),
     )
 
 
 def _answered(records: Iterable[Checkpoint]) -> int:
     return sum(record.status is Status.DONE for record in records)
+
+
+def _failed(records: Iterable[Checkpoint]) -> int:
+    return sum(record.status is not Status.DONE for record in records)
 
 
 def _seconds(records: Sequence[Checkpoint]) -> float:

@@ -12,7 +12,17 @@ from batchrun.cli.bench_table import UNKNOWN, print_table, require_answers, say,
 if TYPE_CHECKING:
     from batchrun.bench.backends import BackendsFigures, RunFigures
 
-HEAD = ("the fast backend", "answered", "failed", "seconds", "fastest", "slowest", "slow answered", "slow s")
+HEAD = (
+    "the fast backend",
+    "answered",
+    "failed",
+    "seconds",
+    "fastest",
+    "slowest",
+    "slow answered",
+    "slow failed",
+    "slow s",
+)
 
 
 def backends(
@@ -52,6 +62,7 @@ def print_backends(figures: BackendsFigures) -> None:
 
 
 def _row(run: RunFigures) -> tuple[str, ...]:
+    was_asked = run.slow_answered + run.slow_failed > 0
     return (
         run.kind,
         str(run.answered),
@@ -59,7 +70,8 @@ def _row(run: RunFigures) -> tuple[str, ...]:
         _mean(run.seconds),
         told(min(run.seconds, default=None), ".2f"),
         told(max(run.seconds, default=None), ".2f"),
-        str(run.slow_answered) if run.slow_seconds else UNKNOWN,
+        str(run.slow_answered) if was_asked else UNKNOWN,
+        str(run.slow_failed) if was_asked else UNKNOWN,
         _mean(run.slow_seconds),
     )
 

@@ -1,4 +1,4 @@
-"""`batchrun bench gate`: its options, its table and its curves."""
+"""`batchrun bench gate`: its options, its tables and its curves."""
 
 from __future__ import annotations
 
@@ -10,45 +10,99 @@ from batchrun.cli import bench_options as options
 from batchrun.cli.bench_table import UNKNOWN, causes, print_table, require_answers, say, times, told
 
 if TYPE_CHECKING:
-    from batchrun.bench.gate import GateComparison, GateFigures
+    from collections.abc import Sequence
 
-HEAD = ("slots", "n", "failed", "host CPU %", "settled at", "median s", "p95 s", "p95/alone", "total s")
+    from batchrun.bench.gate import GateComparison, GateFigures
+    from batchrun.bench.trial import Trial
+    from batchrun.bench.worlds import WorldFigures
+
+HEAD = ("slots", "n", "failed", "host CPU %", "others %", "settled at", "median s", "p95 s", "p95/alone", "total s")
+WORLD_HEAD = ("neighbours", "n", "median", "p95", "hot", "swinging", "crowded", "yielded", "worse", "better")
 CURVE_WIDTH = 60
+DEFAULT_WORLDS = 50
 
 
 def gate(
-    items: Annotated[int, typer.Option(min=1, help="Behind each policy.")] = 48,
+    items: Annotated[int, typer.Option(min=1, help="Behind each policy.")] = 32,
     fixed: Annotated[int, typer.Option(min=1, help="The fixed number of slots.")] = 12,
-    target_cpu: Annotated[float, typer.Option(min=1, max=100, help="The law's, in per cent of the host.")] = 70.0,
+    target_cpu: Annotated[float, typer.Option(min=1, max=100, help="The laws', in per cent of the host.")] = 70.0,
     tokens: Annotated[int, typer.Option(min=1, help="Of each item; they come at 20 a second.")] = 60,
+    try_all: Annotated[bool, typer.Option("--try-all", help="Try every fixed limit; takes minutes.")] = False,
+    worlds: Annotated[int, typer.Option(min=0, help="Simulated worlds to play as well.")] = DEFAULT_WORLDS,
+    seed: Annotated[int, typer.Option(min=0, help="The first world's.")] = 1,
+    only_worlds: Annotated[bool, typer.Option("--only-worlds", help="Leave this machine alone.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Consumers that burn CPU: a fixed number of slots against the law. Loads this machine for a minute or two."""
+    """What the gate's laws make of this machine, and of simulated ones. Loads this one for a minute or two."""
     from dataclasses import asdict
 
     from batchrun.bench.gate import GatePlan, measure_gate
+    from batchrun.bench.many import try_worlds
+    from batchrun.bench.worlds import limits_of, world_figures
     from batchrun.cli.terminal import print_json
 
-    figures = measure_gate(GatePlan(items=items, fixed=fixed, target_cpu=target_cpu, tokens=tokens))
+    plan = GatePlan(items=items, fixed=fixed, target_cpu=target_cpu, tokens=tokens, tries_all=try_all)
+    trials = try_worlds(range(seed, seed + worlds))
+    figures = None if only_worlds else measure_gate(plan)
     if json:
-        print_json({"schema": "batchrun.bench.gate/1", **asdict(figures)})
+        machine = {} if figures is None else asdict(figures)
+        rows = [asdict(row) for row in world_figures(trials)]
+        limits = dict(limits_of(trials))
+        print_json({"schema": "batchrun.bench.gate/1", **machine, "worlds": rows, "seed": seed, "limited_by": limits})
     else:
-        print_gate(figures)
-    require_answers(sum(policy.items - policy.failed for policy in figures.policies))
+        print_worlds(trials, seed)
+        if figures is not None:
+            print_gate(figures)
+    if figures is not None:
+        require_answers(sum(policy.items - policy.failed for policy in figures.policies))
+
+
+def print_worlds(trials: Sequence[Trial], seed: int) -> None:
+    """How the adaptive law does in worlds of one virtual hour and more."""
+    from batchrun.bench.worlds import limits_of, world_figures
+    from batchrun.report.words import limit_word
+
+    if not trials:
+        return
+    say(f"{len(trials):,} simulated worlds from seed {seed} on: total time against the best fixed limit (the oracle)")
+    say()
+    print_table(WORLD_HEAD, [_world_row(row) for row in world_figures(trials)])
+    say()
+    say("hot: more than 10 points above the target for more than 2 % of the settled time; swinging: by more than two")
+    say("slots or a tenth where nothing changes; crowded: slots that only make each stream slower (by the steady law);")
+    say("yielded: to a neighbour with half the machine, within 3 periods; worse, better: than the steady law, where")
+    say("that kept to the target; better of those where a limit binds")
+    limits = ", ".join(f"{limit_word(word)} {count:,}" for word, count in limits_of(trials).most_common())
+    say(f"limited most of the time by: {limits}")
+    say()
+
+
+def _world_row(row: WorldFigures) -> tuple[str, ...]:
+    return (
+        row.kind,
+        f"{row.worlds:,}",
+        f"{100 * row.slower_median:+.1f} %",
+        f"{100 * row.slower_p95:+.1f} %",
+        str(row.hot),
+        f"{row.swinging} of {row.still}",
+        f"{row.crowded} ({row.steady_crowded})",
+        f"{row.yielded} of {row.arrivals}",
+        f"{row.worse} of {row.steady_kept}",
+        f"{row.better} of {row.bound}",
+    )
 
 
 def print_gate(figures: GateComparison) -> None:
     """The table, and the curves of CPU and slots over time."""
     plan = figures.plan
-    say(f"{plan.items} items of {plan.tokens} tokens at {plan.tokens_a_second:g} a second; each consumer burns")
-    say(f"{plan.cores_an_item:.2f} cores, so that {plan.fixed} of them overload the {figures.cores} cores of this host")
+    say(f"this machine: {plan.items} items of {plan.tokens} tokens at {plan.tokens_a_second:g} a second; each consumer")
+    say(f"burns {plan.cores_an_item:.2f} cores, so that {plan.fixed} of them overload the {figures.cores} cores of it")
     say()
     print_table(HEAD, [_row(policy, figures) for policy in figures.policies])
     say()
-    say(
-        f"alone an item takes {told(figures.alone, '.2f')} s; the law is `{figures.law}`, target {plan.target_cpu:g} %;"
-    )
-    say(f"before it began, other programs used {told(figures.others_cpu, '.0f')} % of this host")
+    best = "none of them kept to it" if figures.best is None else f"the best that kept to it is `{figures.best}`"
+    say(f"alone an item takes {told(figures.alone, '.2f')} s; the target is {plan.target_cpu:g} %; {best};")
+    say(f"before it began, other programs used {told(figures.others_cpu, '.0f')} % of this machine")
     for policy in figures.policies:
         say()
         _curves(policy)
@@ -61,10 +115,11 @@ def print_gate(figures: GateComparison) -> None:
 def _row(policy: GateFigures, figures: GateComparison) -> tuple[str, ...]:
     wall = policy.wall
     return (
-        f"fixed {figures.plan.fixed}" if policy.policy == "fixed" else "by the law",
+        f"{policy.policy} (best)" if policy.policy == figures.best else policy.policy,
         str(policy.items),
         str(policy.failed),
         told(policy.cpu_mean, ".0f"),
+        told(policy.others_mean, ".0f"),
         _settled(policy),
         told(wall.median if wall else None, ".2f"),
         told(wall.p95 if wall else None, ".2f"),
@@ -86,4 +141,4 @@ def _curves(policy: GateFigures) -> None:
 
     for label, curve, top in (("CPU", policy.cpu, 100.0), ("slots", policy.slots, max(policy.slots, default=0.0))):
         line = sparkline(downsample(policy.times, curve, CURVE_WIDTH), top, marks())
-        say(f"{policy.policy:<6}{label:<6}{line}  0 to {top:g}{' %' if label == 'CPU' else ''}")
+        say(f"{policy.policy:<10}{label:<6}{line}  0 to {top:g}{' %' if label == 'CPU' else ''}")

@@ -58,6 +58,7 @@ RUN: dict[str, Any] = {
     "min_slots": Annotated[str | None, _option(GATE, "min_slots", metavar="N")],
     "max_slots": Annotated[str | None, _option(GATE, "max_slots", metavar="N")],
     "prewarm": Annotated[str | None, _option(GATE, "prewarm", metavar="N")],
+    "law": Annotated[str | None, _option(GATE, "law", metavar="NAME")],
     "period": Annotated[str | None, _option(GATE, "period", metavar="DURATION")],
     "connect_timeout": Annotated[str | None, _option(CLOCKS, "connect_timeout", metavar="DURATION")],
     "first_byte_timeout": Annotated[str | None, _option(CLOCKS, "first_byte_timeout", metavar="DURATION")],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ def run(jobs: options.Jobs, **given: Any) -> None:
 
     config = resolve(jobs, given)
     teller = teller_for(quiet=config.quiet or config.json)
-    ending = launch(config, teller)
+    ending = launch(config, teller, partial(resolve, jobs, given))
     _tell(config, teller, ending)
     raise typer.Exit(int(ending.exit_code))
 

@@ -22,9 +22,11 @@ def tune(
     buffer: Annotated[
         str | None, typer.Option(metavar="N", help="Pieces between a stream and its --sink, in every gate.")
     ] = None,
+    law: Annotated[str | None, typer.Option(metavar="NAME", help="What moves the slots: adaptive or steady.")] = None,
     paused: Annotated[
         bool | None, typer.Option("--pause/--resume", metavar="", help="Admit nothing, or go on.")
     ] = None,
+    reload: Annotated[bool, typer.Option("--reload", help="Read batchrun.toml again; SIGUSR1 does the same.")] = False,
 ) -> None:
     """Change a run that is at work; it takes it within a period and tells it in its telemetry."""
     from batchrun.cli.terminal import remark
@@ -33,10 +35,12 @@ def tune(
     from batchrun.whereabouts import state_of
 
     bounds = {"target_cpu": target_cpu, "min_slots": min_slots, "max_slots": max_slots}
-    asked = read_asked(bounds | {"buffer": buffer, "paused": paused})
+    asked = read_asked(bounds | {"buffer": buffer, "law": law, "paused": paused, "reload": reload or None})
     place = state_of(jobs) if state is None and jobs is not None else state
     told = tune_run(find_source(jobs, place, Path.cwd()).state, asked, backend)
     for name, tuning in told.gates.items():
         remark(f"asked of {'every gate' if name == '*' else name}: {tuning.in_words()}")
     if told.buffer is not None:
         remark(f"asked of every pipe: {told.buffer} pieces")
+    if asked.reload:
+        remark("asked to read batchrun.toml again")

@@ -6,11 +6,12 @@ row were not answered at all, one probe at a time is sent, at growing intervals.
 
 from __future__ import annotations
 
-from batchrun.failure import Cause
+from batchrun.failure import Cause, Failure
 
 # Where not even a connection came about no item has any part in it: few failures are enough, though all were of one.
 UNREACHED_IN_A_ROW = 3
-# An error of the server may be an item's own doing: it takes more of them, by several items.
+# An error of the server may be an item's own doing, and so may a connection that it drops without an answer: it takes
+# more of them, by several items.
 ILL_IN_A_ROW = 10
 ITEMS = 3
 ILL = frozenset({Cause.SERVER_ERROR, Cause.OVERLOADED, Cause.FIRST_BYTE})
@@ -39,6 +40,7 @@ class Breaker:
         self._ill = 0
         self._ids: set[str] = set()
         self._wait = 0.0
+        self._probes_since = 0.0
 
     def __repr__(self) -> str:
         return f"<Breaker {'open' if self.is_open else 'closed'}, {self._unreached + self._ill} in a row>"
@@ -54,20 +56,26 @@ class Breaker:
         self._ids.clear()
         self._wait = 0.0
 
-    def failed(self, cause: Cause, id: str) -> float:
-        """Take in a failed attempt; seconds to wait until the next probe, 0 while the circuit is closed."""
+    def failed(self, failure: Failure, id: str, sent_at: float, now: float) -> float:
+        """Take in a failed attempt that began at `sent_at`; seconds to wait until the next probe, 0 for no news."""
+        cause = failure.cause
         if cause in SIGNS_OF_LIFE:
             self.answered()
         elif cause is Cause.CONNECT:
             self._unreached += 1
-        elif cause in ILL:
+        elif cause in ILL or failure.is_unanswered:
             self._ill += 1
             if len(self._ids) < ITEMS:
                 self._ids.add(id)
         else:
             return 0.0
         is_ill = self._ill >= ILL_IN_A_ROW and len(self._ids) >= ITEMS
-        if is_ill or self._unreached >= UNREACHED_IN_A_ROW:
-            self._wait = min(LONGEST_WAIT, max(FIRST_WAIT, self._wait * 2))
-            return self._wait
-        return 0.0
+        if not is_ill and self._unreached < UNREACHED_IN_A_ROW:
+            return 0.0
+        # What was on its way when the circuit opened is no probe: with forty slots it would make the longest wait of
+        # the first failure.
+        if self.is_open and sent_at <= self._probes_since:
+            return 0.0
+        self._probes_since = now
+        self._wait = min(LONGEST_WAIT, max(FIRST_WAIT, self._wait * 2))
+        return self._wait

@@ -1,6 +1,7 @@
-"""The law of the gate. Pure: a limit and an observation in, a decision with its reason out.
+"""What a law of the gate is told and what it answers. Pure; the laws themselves are `steady` and `adaptive`.
 
-A law is any function of the shape `Law`; the gate asks it once a period and does what it says.
+A law is any function of the shape `Law`: the gate asks it once a period and does what it says. What it wants to know at
+the next period it hands out with its decision, and gets back: it keeps nothing itself.
 """
 
 from __future__ import annotations
@@ -8,16 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
+
+from batchrun.gate.memory import START, Memory
 
 EWMA_ALPHA = 0.3  # the articles'
 MIN_SAMPLES = 3  # psutil's first reading is 0; nothing grows before three real ones
-GROW_BELOW = 0.8  # of the target; between it and the target the limit rests
 
 
 class LimitedBy(StrEnum):
     """What keeps more from running at this moment."""
 
     CPU = "cpu"
+    NEIGHBOUR = "neighbour"  # other programs use all the CPU that the target leaves, and ours next to none
+    ALLOWANCE = "allowance"  # the CPU that the container may use
+    LOOP = "loop"  # our own event loop, which is one core at most
+    PRESSURE = "pressure"  # what is ready to run has to wait for a CPU
+    MEMORY = "memory"
+    FILES = "files"  # open files, of which each connection is one
     MAX_SLOTS = "max_slots"
     JOBS = "jobs"  # not enough items are left to fill the slots
     RATE_LIMIT = "rate_limit"  # the provider told us to wait
@@ -37,50 +46,59 @@ class GateBounds:
     start_slots: int = 8  # what a small machine bears without noticing, before anything was measured
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What one period showed. `cpu` is the smoothed host CPU in per cent, None before the first real sample."""
+# A named tuple like all that is made anew each period: worlds ask a law a hundred thousand times a second.
+class Signals(NamedTuple):
+    """What the machine showed in one period; None where it does not tell.
+
+    A point is a hundredth of the whole host, whatever its cores. `own` is what this process, its sinks and its children
+    used of it. `allowance` and `own_allowance` are per cent of the CPU that the container may use. `throttled`,
+    `pressure` and `loop` are per cent of the period: in which the container was held back, in which something waited
+    for a CPU, and for which the event loop was busy.
+    """
+
+    host: float = 0.0
+    own: float = 0.0
+    allowance: float | None = None
+    own_allowance: float = 0.0
+    throttled: float = 0.0
+    loop: float = 0.0
+    pressure: float | None = None
+    free_memory_mb: float | None = None
+    reserve_mb: float = 0.0  # of the free memory, what is to stay free
+    own_memory_mb: float = 0.0
+    free_files: int | None = None
+
+
+class Observation(NamedTuple):
+    """What one period showed to one gate. `cpu` is the smoothed CPU in per cent of the host, or of the container's
+    allowance where that is nearer its end; None before the first real sample."""
 
     cpu: float | None
     samples: int
     in_flight_peak: int  # the most slots that were taken at once during the period
     is_held: bool  # the provider told the backend to wait
+    in_flight: float = 0.0  # slots that were taken, on the mean of the period
+    ended: float = 0.0  # slots that were given back during the period
+    answering: float = 0.0  # of those in flight now: whose attempt has shown what it costs
+    share: float = 1.0  # of all slots that the run has taken: those of this gate
+    gates: int = 1  # how many gates of the run have something in flight
+    lag_ms: float = 0.0  # how late the event loop was
+    rate_slots: float | None = None  # the most slots that the provider's rate limits leave work for
+    signals: Signals = Signals()
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The limit from now on, what limits, and why, for the telemetry."""
+class Decision(NamedTuple):
+    """The limit from now on, what limits, and why, for the telemetry. `memory` is for the next period."""
 
     limit: int
     limited_by: LimitedBy
     reason: str
+    memory: Memory = START
 
 
-Law = Callable[[int, Observation, GateBounds], Decision]
+Law = Callable[[int, Observation, GateBounds, Memory], Decision]
 
 
 def smooth(previous: float | None, sample: float) -> float:
     """The EWMA of the load; the first real sample initialises it."""
     return sample if previous is None else previous + EWMA_ALPHA * (sample - previous)
-
-
-def steady(limit: int, seen: Observation, bounds: GateBounds) -> Decision:
-    """One slot down the moment the CPU is above the target, one up only below 80 % of it, as the articles have it."""
-    within = min(max(limit, bounds.min_slots), bounds.max_slots)
-    if within != limit:
-        return Decision(within, LimitedBy.MAX_SLOTS, "the bounds were changed")
-    if seen.cpu is None or seen.samples < MIN_SAMPLES:
-        return Decision(limit, LimitedBy.RAMP, "too few samples of the CPU yet")
-    if seen.cpu > bounds.target_cpu:
-        reason = f"CPU {seen.cpu:.0f} % is above the target of {bounds.target_cpu:.0f} %"
-        return Decision(max(limit - 1, bounds.min_slots), LimitedBy.CPU, reason)
-    if seen.is_held:
-        return Decision(limit, LimitedBy.RATE_LIMIT, "the provider asked to wait")
-    if seen.in_flight_peak < limit:
-        return Decision(limit, LimitedBy.JOBS, f"only {seen.in_flight_peak} of {limit} slots were used")
-    if seen.cpu >= bounds.target_cpu * GROW_BELOW:
-        return Decision(limit, LimitedBy.CPU, f"CPU {seen.cpu:.0f} % is near the target")
-    if limit >= bounds.max_slots:
-        return Decision(limit, LimitedBy.MAX_SLOTS, "at --max-slots")
-    reason = f"CPU {seen.cpu:.0f} % is below {bounds.target_cpu * GROW_BELOW:.0f} % and every slot was used"
-    return Decision(limit + 1, LimitedBy.RAMP, reason)

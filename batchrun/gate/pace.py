@@ -58,9 +58,9 @@ class Pace:
         told = "unlimited" if self.rate is None else f"{self.rate:.2f} a second"
         return f"<Pace {told}, {len(self._mirrors)} limits told>"
 
-    def wait(self, now: float) -> float:
-        """Seconds until the next request may be sent; 0 for at once."""
-        waits = [mirror.wait(now) for mirror in self._mirrors.values()]
+    def wait(self, now: float, *, is_alone: bool = False) -> float:
+        """Seconds until the next request may be sent; 0 for at once. `is_alone`: no other one is on the way."""
+        waits = [mirror.wait(now, is_alone=is_alone) for mirror in self._mirrors.values()]
         if self.rate is not None:
             self._move(now)
             waits.append(max(0.0, (1.0 - self._credit) / self._speed(self.rate)))
@@ -198,9 +198,16 @@ class _Mirror:
     def spent(self, units: float) -> None:
         self._cost = units if self._cost == 1.0 else self._cost + SMOOTH * (units - self._cost)
 
-    def wait(self, now: float) -> float:
-        missing = self._cost - self._at_hand(now)
-        return max(0.0, missing / self._refill) if self._refill else 0.0
+    def wait(self, now: float, *, is_alone: bool) -> float:
+        if not self._refill:
+            return 0.0
+        at_hand = self._at_hand(now)
+        if is_alone:
+            # No provider's bucket is emptier than empty: what we reckon below was for requests on their way, and none
+            # is. Without an answer nothing would ever correct it.
+            at_hand = max(at_hand, min(self._limit, self._refill * (now - self._at)))
+        # One answer may cost more than the whole limit, and there is never more at hand than that.
+        return max(0.0, min(self._cost, self._limit) - at_hand) / self._refill
 
     def _at_hand(self, now: float) -> float:
         return min(self._limit, self._left + self._refill * (now - self._at))

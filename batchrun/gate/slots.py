@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from batchrun.gate.traffic import Traffic, Turn
+from batchrun.gate.usage import Usage
 
 _Waiter = asyncio.Future[float | None]  # since when it has a slot; None: it gets none
 
@@ -44,6 +45,9 @@ class Gate:
         self.limit = limit
         self.in_flight = 0
         self._peak = 0
+        self._ended = 0
+        self._taken_seconds = 0.0  # of all slots, up to the last change
+        self._counted_from = self._changed_at = now()
         self._now = now
         self._held_until = 0.0
         self._is_closed = False
@@ -85,11 +89,15 @@ class Gate:
         self._is_paused = paused
         self._admit_waiting()
 
-    def take_peak(self) -> int:
-        """The most slots that were taken at once since the last call."""
-        peak = self._peak
-        self._peak = self.in_flight
-        return peak
+    def take_usage(self) -> Usage:
+        """How the slots were used since the last call."""
+        self._count()
+        seconds = self._changed_at - self._counted_from
+        mean = self._taken_seconds / seconds if seconds > 0 else float(self.in_flight)
+        usage = Usage(self._peak, mean, self._ended)
+        self._peak, self._ended, self._taken_seconds = self.in_flight, 0, 0.0
+        self._counted_from = self._changed_at
+        return usage
 
     def take_paced(self) -> bool:
         """Whether anybody had to wait for the traffic, though there was a slot, since the last call."""
@@ -163,8 +171,14 @@ class Gate:
                 self._give_back()
             raise
 
-    def _take(self, turn: Turn) -> float:
+    def _count(self) -> None:
         now = self._now()
+        self._taken_seconds += self.in_flight * (now - self._changed_at)
+        self._changed_at = now
+
+    def _take(self, turn: Turn) -> float:
+        self._count()
+        now = self._changed_at
         self.in_flight += 1
         self._peak = max(self._peak, self.in_flight)
         if self._traffic is not None:
@@ -172,6 +186,8 @@ class Gate:
         return now
 
     def _give_back(self) -> None:
+        self._count()
+        self._ended += 1
         self.in_flight -= 1
         self._admit_waiting()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import IntEnum
 
-from batchrun.failure import Cause
+from batchrun.failure import Failure
 from batchrun.gate.breaker import Breaker
 from batchrun.gate.budget import RetryBudget
 from batchrun.gate.pace import Pace
@@ -43,7 +43,7 @@ class Traffic:
         """Seconds until one of them may go; 0 for at once. `is_alone`: nobody else is on the way."""
         if self.breaker.is_open and not is_alone:
             return float("inf")  # until the probe is back
-        waits = [self.pace.wait(now)]
+        waits = [self.pace.wait(now, is_alone=is_alone)]
         if turn is Turn.RETRY and not is_alone:
             waits.append(self._budget.wait(now))
         return max(waits)
@@ -55,9 +55,9 @@ class Traffic:
     def answered(self) -> None:
         self.breaker.answered()
 
-    def failed(self, cause: Cause, id: str) -> float:
-        """Take in a failed attempt; seconds for which nobody goes, 0 for none."""
-        return self.breaker.failed(cause, id)
+    def failed(self, failure: Failure, id: str, sent_at: float, now: float) -> float:
+        """Take in a failed attempt that began at `sent_at`; seconds for which nobody goes, 0 for none."""
+        return self.breaker.failed(failure, id, sent_at, now)
 
     def told(self, quotas: Iterable[Quota], sent_at: float, now: float) -> None:
         """What an answer's headers said of the provider's limits."""

@@ -29,6 +29,7 @@ class Tuning:
     min_slots: int | None = None
     max_slots: int | None = None
     paused: bool | None = None
+    law: str | None = None
 
     def over(self, other: Tuning) -> Tuning:
         """This on top of what was asked before."""
@@ -47,6 +48,8 @@ class Tuning:
         for bound, count in (("at least", self.min_slots), ("at most", self.max_slots)):
             if count is not None:
                 words.append(f"{bound} {count} slot{'' if count == 1 else 's'}")
+        if self.law is not None:
+            words.append(f"law {self.law}")
         if self.paused is not None:
             words.append("paused" if self.paused else "not paused")
         return ", ".join(words) or "nothing"
@@ -54,10 +57,12 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """`gates` by backend, or `EVERY_GATE`; `buffer` is the size of the pipe between reader and consumer."""
+    """`gates` by backend, or `EVERY_GATE`; `buffer` is the size of the pipe between reader and consumer; `reloads` is
+    how often the settings were to be read again."""
 
     gates: Mapping[str, Tuning] = field(default_factory=dict)
     buffer: int | None = None
+    reloads: int = 0
 
 
 def require_owner(state: StateDir) -> None:
@@ -77,12 +82,13 @@ def write_control(state: StateDir, control: Control, disk: Disk = DISK) -> None:
         StateError: it is somebody else's, or cannot be written.
     """
     require_owner(state)
-    fields = {"schema": SCHEMA, "gates": {name: asdict(told) for name, told in control.gates.items()}}
+    fields: dict[str, Any] = {"schema": SCHEMA, "gates": {name: asdict(told) for name, told in control.gates.items()}}
+    fields |= {"buffer": control.buffer, "reloads": control.reloads}
     draft = state.control.with_name(f"{state.control.name}.{os.getpid()}")
     try:
         fd = disk.open_new(draft)
         try:
-            _, refusal = write_all(disk, fd, orjson.dumps(fields | {"buffer": control.buffer}) + b"\n")
+            _, refusal = write_all(disk, fd, orjson.dumps(fields) + b"\n")
         finally:
             disk.close(fd)
         if refusal is not None:
@@ -99,12 +105,12 @@ def read_control(state: StateDir) -> Control | None:
     try:
         fields = orjson.loads(state.control.read_bytes())
         gates = {str(name): _tuning(**told) for name, told in fields["gates"].items()}
-        return Control(gates, _whole(fields["buffer"]))
+        return Control(gates, _whole(fields["buffer"]), _whole(fields["reloads"] or None) or 0)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def _tuning(*, target_cpu: object, min_slots: object, max_slots: object, paused: object) -> Tuning:
+def _tuning(*, target_cpu: object, min_slots: object, max_slots: object, paused: object, law: object) -> Tuning:
     """Raises ValueError for what no gate can obey: it would end the run that reads it."""
     if isinstance(target_cpu, bool) or not isinstance(target_cpu, float | int | None):
         raise ValueError(target_cpu)
@@ -112,7 +118,9 @@ def _tuning(*, target_cpu: object, min_slots: object, max_slots: object, paused:
         raise ValueError(target_cpu)
     if not isinstance(paused, bool | None):
         raise ValueError(paused)
-    return Tuning(target_cpu, _whole(min_slots), _whole(max_slots), paused)
+    if not isinstance(law, str | None):
+        raise ValueError(law)
+    return Tuning(target_cpu, _whole(min_slots), _whole(max_slots), paused, law)
 
 
 def _whole(value: object) -> int | None:

@@ -8,9 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from batchrun.failure import Cause
 from batchrun.journal.reader import result_at
-from batchrun.journal.record import BadLine
+from batchrun.journal.record import BadLine, checkpoint_from_result
 
 
 def result_in(results: Path, id: str, place: tuple[int, int]) -> dict[str, Any] | None:
@@ -29,8 +28,8 @@ def kept_answer(results: Path, id: str, place: tuple[int, int]) -> dict[str, Any
     """The same, if it holds an answer that no sink took, which is paid and not to be asked again (C6); None for any
     other line."""
     fields = result_in(results, id, place)
-    if fields is None:
+    try:
+        is_kept = fields is not None and checkpoint_from_result(fields, *place).is_kept
+    except BadLine:
         return None
-    error = fields.get("error")
-    has_answer = fields.get("stop_reason") is not None and isinstance(fields.get("content"), list)
-    return fields if has_answer and isinstance(error, dict) and error.get("cause") == Cause.SINK else None
+    return fields if is_kept else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from batchrun.errors import JournalError
@@ -48,13 +48,44 @@ class Recovered:
 
 
 def recover(state: StateDir, header: Header, disk: Disk = DISK) -> Recovered:
-    """Make the files of `state` ready for appending; new ones begin with `header`.
+    """Make the files of `state` ready for appending; new ones begin with `header`, and so do those without a record
+    that were begun for the other kind of answers.
 
     Raises JournalError for a foreign file, and where the disk refuses.
     """
+    recovered = _mended(state, header, disk)
+    # What was ever taken out of a file may have been an answer.
+    if any(state.path.glob("*.bad-*")) or not _is_to_be_begun_anew(recovered, header):
+        return recovered
+    with closing(recovered.results), closing(recovered.checkpoints):
+        # Killed between the two, the next start finds no record either, and does the same for what it wants itself.
+        for path, kind in _begun_as(state):
+            rebuild(path, encode_header(kind, header), (), disk)
+    anew = _mended(state, header, disk)
+    return replace(anew, notices=recovered.notices + anew.notices)
+
+
+def _begun_as(state: StateDir) -> tuple[tuple[Path, Kind], ...]:
+    return (state.results, Kind.RESULTS), (state.checkpoint, Kind.CHECKPOINT)
+
+
+def _is_to_be_begun_anew(recovered: Recovered, header: Header) -> bool:
+    """Whether neither file holds more than a header, and one says the other kind of answers: nothing can be mixed."""
+    logs = (recovered.results, Kind.RESULTS), (recovered.checkpoints, Kind.CHECKPOINT)
+    heads = [_lone_header(log, kind) for log, kind in logs]
+    return None not in heads and any(head is not None and head.simulated != header.simulated for head in heads)
+
+
+def _lone_header(log: Log, kind: Kind) -> Header | None:
+    """The header of a file that holds nothing else, not even damage; None of any other."""
+    header = _header_of(log.path, kind)
+    return header if header is not None and log.size == len(encode_header(kind, header)) else None
+
+
+def _mended(state: StateDir, header: Header, disk: Disk) -> Recovered:
     notices: list[str] = []
     # The state was begun by whoever began one of its files: a lost header comes back from the other one.
-    for path, kind in ((state.results, Kind.RESULTS), (state.checkpoint, Kind.CHECKPOINT)):
+    for path, kind in _begun_as(state):
         header = _header_of(path, kind) or header
     for path in (state.results, state.checkpoint, state.runs):
         if renew_if_distrusted(path, disk):

@@ -20,8 +20,9 @@ import orjson
 
 from batchrun.errors import CredentialsError
 from batchrun.failure import AttemptFailed, Cause, Failure
+from batchrun.masking import kept_message
 from batchrun.providers.credential import given_key, require_safe, sendable, unanswered_without_key
-from batchrun.providers.failures import cause_of_status, kept_message, retry_after
+from batchrun.providers.failures import cause_of_status, retry_after
 from batchrun.providers.provider import BackendConfig, ConnectionWatch, HearsQuotas, Request, Wire
 from batchrun.providers.reply import WIRE_ERRORS, HttpReply, broken, hand_on_quotas, nobody, replying, unanswered
 from batchrun.providers.transport import CONNECTION_WATCH, PacedTransport, client_over, proxy_for

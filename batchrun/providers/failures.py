@@ -12,8 +12,6 @@ from email.utils import parsedate_to_datetime
 from batchrun.failure import Cause
 from batchrun.providers.quota import exhausted_wait, quotas_in
 
-MAX_MESSAGE = 2048  # characters of a foreign body that are kept
-
 BY_ERROR_TYPE: dict[str, Cause] = {
     "invalid_request_error": Cause.BAD_REQUEST,
     "authentication_error": Cause.CREDENTIALS,
@@ -80,15 +78,6 @@ def retry_after(headers: Mapping[str, str], now: datetime, status: int = 429) ->
     reset = exhausted_wait(quotas_in(headers, now)) if status == 429 else None
     waits += [reset] if reset is not None else []
     return max(waits, default=None)
-
-
-def kept_message(text: str, secret: str | None) -> str:
-    """The part of a foreign text that may be kept: short, on one line, without the credential."""
-    if secret:
-        text = text.replace(secret, "***")
-    # Half a character, which JSON lets through as an escape, could not be written anywhere.
-    text = text.encode(errors="replace").decode()
-    return " ".join(text[: MAX_MESSAGE * 2].split())[:MAX_MESSAGE]
 
 
 def _seconds_until(text: str, now: datetime) -> float | None:

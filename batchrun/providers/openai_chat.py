@@ -16,9 +16,10 @@ import orjson
 
 from batchrun import __version__
 from batchrun.failure import AttemptFailed, Failure
+from batchrun.masking import kept_message
 from batchrun.providers.chat_errors import ChatError, error_in
 from batchrun.providers.credential import given_key, require_safe, unanswered_without_key
-from batchrun.providers.failures import kept_message, retry_after
+from batchrun.providers.failures import retry_after
 from batchrun.providers.provider import BackendConfig, ConnectionWatch, HearsQuotas, Request, Wire
 from batchrun.providers.reply import (
     WIRE_ERRORS,

@@ -13,7 +13,7 @@ import httpcore2
 import httpx2
 
 from batchrun.failure import AttemptFailed, Cause, Failure
-from batchrun.providers.failures import kept_message
+from batchrun.masking import kept_message
 from batchrun.providers.provider import HearsQuotas
 from batchrun.providers.quota import Quota, quotas_in
 from batchrun.providers.transport import Pacer, pacer_of
@@ -109,7 +109,9 @@ def unanswered(exc: Exception, secret: str | None) -> Failure:
     message = kept_message(str(told) or type(told).__name__, secret)
     if any(isinstance(link, ssl.SSLCertVerificationError) for link in chain):
         return Failure(Cause.TLS, message)
-    return Failure(Cause.CONNECT if any(isinstance(link, _UNREACHED) for link in chain) else Cause.BROKEN, message)
+    if any(isinstance(link, _UNREACHED) for link in chain):
+        return Failure(Cause.CONNECT, message)
+    return Failure(Cause.BROKEN, message, is_unanswered=True)
 
 
 def _links(exc: BaseException) -> list[BaseException]:

@@ -6,7 +6,7 @@ Only what a command to copy needs is known of them: which take no value, which a
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, NamedTuple
@@ -61,6 +61,21 @@ def options_of(args: Sequence[str], cwd: str, jobs: str) -> Iterator[Option]:
             yield Option(name, rest.pop(0))
         else:
             yield Option(name, None)  # of a later version, before the job file
+
+
+def discreet(args: Sequence[str], mask: Callable[[str], str]) -> list[str]:
+    """The arguments as they may be kept and shown: what is no path passes `mask`, which strikes out secrets. A path is
+    needed as it is, or nothing is found by it."""
+    kept: list[str] = []
+    for word in args:
+        name, sign, value = word.partition("=")
+        if kept and kept[-1] in PATHS:
+            kept.append(word)
+        elif word.startswith("--") and sign:
+            kept.append(word if name in PATHS else f"{name}={mask(value)}")
+        else:
+            kept.append(mask(word))
+    return kept
 
 
 def request_flags(args: Sequence[str]) -> RequestFlags:

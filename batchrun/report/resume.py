@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from batchrun.masking import MASK
 from batchrun.report.census import Totals
 from batchrun.report.plain import count, counted
 from batchrun.report.words import FIRST_DO
 
+FILL_IN = f"type the secret again where {MASK} stands: it is kept nowhere"
 CHANGED = "the job file has changed since the last run"
 
 
@@ -35,7 +37,20 @@ class Position:
 
 
 def next_step(command: str, at: Position) -> Resume:
-    """What an operator does now."""
+    """What an operator does now; in a command with a gap the secret is theirs to fill in."""
+    return with_gap_told(_next_step(command, at))
+
+
+def with_gap_told(step: Resume) -> Resume:
+    return Resume(step.command, f"{step.why}; {FILL_IN}") if has_gap(step.command) else step
+
+
+def has_gap(command: str | None) -> bool:
+    """Whether a secret stood in the command, which no state keeps."""
+    return command is not None and MASK in command
+
+
+def _next_step(command: str, at: Position) -> Resume:
     totals, pending = at.totals, at.pending
     if at.is_starting:
         return Resume(None, "a run is just starting: nothing to do")

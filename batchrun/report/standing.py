@@ -15,7 +15,7 @@ from batchrun.report.census import Totals
 from batchrun.report.job_file import UNREAD, JobFileNow
 from batchrun.report.night import Heard, NightRun, asking, tell
 from batchrun.report.plain import moment
-from batchrun.report.resume import Position, Resume, next_step
+from batchrun.report.resume import Position, Resume, next_step, with_gap_told
 from batchrun.report.snapshot import GateView, LastError, Snapshot
 from batchrun.spent import Spent
 
@@ -134,7 +134,7 @@ def _resume(seen: Sighting, last: NightRun | None, totals: Totals | None, pendin
     has_told = bool(seen.counted) or (seen.snapshot is not None and seen.snapshot.again is not None)
     if step.command is None and totals.failed and not has_told and not seen.holder:
         # An older run's snapshot does not say which failures are final; the command does no harm where all of them are.
-        return Resume(seen.command, "asks again those that failed for reasons that pass")
+        return with_gap_told(Resume(seen.command, "asks again those that failed for reasons that pass"))
     return step
 
 

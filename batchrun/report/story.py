@@ -14,11 +14,12 @@ from batchrun.errors import JobFileUnreadable, JournalError, NoRunError
 from batchrun.jobs.dialect import id_of
 from batchrun.jobs.job import BackendSpeech, Job, RequestFlags
 from batchrun.jobs.line import BadJobLine, parse_line
-from batchrun.journal.finished import outranks
+from batchrun.journal.finished import MAX_FAILED_RUNS, outranks
 from batchrun.journal.reader import read_result
 from batchrun.journal.record import BadLine, Checkpoint, parse_checkpoint, to_json
 from batchrun.journal.scan import scan
 from batchrun.journal.state import StateDir
+from batchrun.outcome import Status
 from batchrun.report.closest import closest
 from batchrun.report.invocation import request_flags
 from batchrun.report.job_file import JobLine, job_lines
@@ -34,7 +35,8 @@ class Story:
     """`job` is None where the job file has no such line (any more); `record` and `answer` are None while it is pending.
     `superseded` are records that count no longer. `is_removed` tells that the job file was read and has no such line;
     `is_other_request` that the record is of another request than the line makes now. `why_pending` is what the newest
-    run said of the item's model. `remarks` tell what could not be read."""
+    run said of the item's model. `failed_runs` counts the runs in which this request failed of what may pass.
+    `remarks` tell what could not be read."""
 
     id: str
     jobs: str
@@ -49,6 +51,12 @@ class Story:
     is_other_request: bool = False
     why_pending: str | None = None
     simulated: bool = False
+    failed_runs: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the next run leaves the item alone by itself, answered or not."""
+        return self.record is not None and (self.record.final or self.failed_runs >= MAX_FAILED_RUNS)
 
     @property
     def status(self) -> str:
@@ -80,7 +88,12 @@ def find_story(source: Source, id: str, flags: RequestFlags = NO_FLAGS) -> Story
         why_pending=_why_pending(job, source, flags) if job is not None and record is None else None,
         remarks=tuple(remarks),
         simulated=source.simulated,
+        failed_runs=0 if record is None else sum(_is_passing(other, record.request) for other in records),
     )
+
+
+def _is_passing(record: Checkpoint, request: str) -> bool:
+    return record.status is Status.FAILED and not record.final and record.request == request
 
 
 def _is_other(job: JobLine, record: Checkpoint, source: Source, flags: RequestFlags) -> bool:

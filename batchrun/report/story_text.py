@@ -14,6 +14,7 @@ from batchrun.report.census import CONSUMER_SHARE
 from batchrun.report.job_file import JobLine
 from batchrun.report.page import Block, Command, Page, Prose, Row, Tone, Words, row
 from batchrun.report.plain import clock, count, counted, dollars, duration, moment, rate
+from batchrun.report.resume import FILL_IN, has_gap
 from batchrun.report.stalls import listed
 from batchrun.report.story import Story
 from batchrun.stream.message import USAGE_ESTIMATED
@@ -35,7 +36,7 @@ def story_page(story: Story, now: str, zone: tzinfo | None = None) -> Page:
     if story.answer is not None and (said := _said(story.answer)):
         page.append(Prose("Answer", said))
     if story.record is None and not story.is_running:
-        page.append(Command("To ask it:", story.command))
+        page.append(Command(f"To ask it ({FILL_IN}):" if has_gap(story.command) else "To ask it:", story.command))
     return page
 
 
@@ -58,9 +59,21 @@ def _headline(story: Story) -> Words:
     why = (record.error or {}).get("cause") or record.stop_reason
     text = f"{story.id}: {record.status}" + (f" ({why})" if why else "")
     if record.status is Status.FAILED and not (story.is_removed or story.is_other_request):
-        again = "its answer is kept, and the next run delivers it" if record.is_kept else "the next run asks it again"
-        text += "; it will not be asked again" if record.final else f"; {again}"
+        text += f"; {_outlook(story, record)}"
     return Words(text, _TONES.get(record.status, Tone.WARN))
+
+
+def _outlook(story: Story, record: Checkpoint) -> str:
+    """What becomes of a failure."""
+    if record.final:
+        return "it will not be asked again"
+    if not story.is_over:
+        return "its answer is kept, and the next run delivers it" if record.is_kept else "the next run asks it again"
+    failed = f"it has failed in {counted(story.failed_runs, 'run')}"
+    retry = f"--retry {(record.error or {}).get('cause') or Status.FAILED}"
+    if record.is_kept:
+        return f"its answer is kept; {failed}, and only {retry} delivers it"
+    return f"{failed} and will not be asked again, but by {retry}"
 
 
 def _numbers(record: Checkpoint, now: str, zone: tzinfo | None, *, simulated: bool) -> Iterator[Row]:

@@ -27,6 +27,12 @@ PROVIDER_CAUSES = frozenset({Cause.RATE_LIMITED, Cause.OVERLOADED, Cause.SERVER_
 STOPPING = "stopping"
 LIMITS = {
     "cpu": "the CPU target",
+    "neighbour": "other programs, which use the CPU",
+    "allowance": "the container's CPU allowance",
+    "loop": "this program's own event loop",
+    "pressure": "the wait for a CPU",
+    "memory": "free memory",
+    "files": "open files",
     "max_slots": "--max-slots",
     "jobs": "too few items left to fill the slots",
     "rate_limit": "the provider's rate limit",

@@ -11,11 +11,9 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
-from batchrun.providers.failures import kept_message
+from batchrun.masking import kept_message, masked
 from batchrun.stream.pipe import SinkFailed
 
-_SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL")
-_SHORTEST_SECRET = 8  # characters; a shorter value is a setting, and would black out ordinary words
 # Whose frames are nobody's own: ours, and those of the standard library with what is installed below it.
 _NOT_THE_USERS = (str(Path(__file__).parents[1]), str(Path(os.__file__).parent), "<frozen ")
 
@@ -41,7 +39,7 @@ class Blame:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         if exc is not None and not isinstance(exc, SinkFailed) and (self._in_thread or not _is_ours(exc)):
-            raise SinkFailed(f"{self._name}: {kept_message(masked(explain(exc)), None)}") from exc
+            raise SinkFailed(f"{self._name}: {kept_message(masked(explain(exc), os.environ), None)}") from exc
 
 
 def explain(exc: BaseException) -> str:
@@ -50,14 +48,6 @@ def explain(exc: BaseException) -> str:
     places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames if _is_users(frame.filename)]
     said = f"{type(exc).__name__}: {exc}".removesuffix(": ")
     return f"{said} ({places[-1]})" if places else said
-
-
-def masked(text: str) -> str:
-    """A foreign text without any value that the environment calls a key, a token or a password."""
-    for name, value in os.environ.items():
-        if len(value) >= _SHORTEST_SECRET and any(word in name.upper() for word in _SECRET_WORDS):
-            text = text.replace(value, "***")
-    return text
 
 
 def _is_ours(exc: BaseException) -> bool:

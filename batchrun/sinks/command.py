@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import IO
 
 from batchrun.errors import ConfigError
-from batchrun.sinks.blame import masked
+from batchrun.masking import masked
 from batchrun.sinks.config import TIME_LIMIT
 from batchrun.sinks.sink import SinkItem
 from batchrun.stream.pipe import SinkFailed
@@ -41,13 +41,14 @@ class CommandSink:
             raise ConfigError("--each is empty; give a shell command, such as 'cat >> answers.txt'")
         if parallel is not None and parallel < 1:
             raise ConfigError(f"--each cannot run {parallel} commands at once; give 1 or more")
-        self.name = f"--each {command!r}"
+        # The shell may have put a key into it in the place of a variable, and the name is told and kept.
+        self.name = f"--each {masked(command, os.environ)!r}"
         self._command = command
         self._turn = asyncio.Semaphore(parallel or os.cpu_count() or 1)
         self._time_limit = time_limit
 
     def __repr__(self) -> str:
-        return f"<CommandSink {self._command!r}>"
+        return f"<CommandSink {self.name}>"
 
     async def open(self) -> None:
         return None
@@ -134,5 +135,5 @@ def _signal_name(number: int) -> str:
 def _last_words(said: IO[bytes]) -> str:
     size = said.seek(0, os.SEEK_END)
     said.seek(max(0, size - READ_ERROR))
-    words = " ".join(masked(said.read(READ_ERROR).decode("utf-8", "replace")).split())
+    words = " ".join(masked(said.read(READ_ERROR).decode("utf-8", "replace"), os.environ).split())
     return f": {words[-KEPT_ERROR:]}" if words else ""

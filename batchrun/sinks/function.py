@@ -67,8 +67,7 @@ class FunctionSink:
 
     async def _call(self, *arguments: object) -> None:
         try:
-            async with asyncio.timeout(self._call_limit):
-                await self._make(*arguments)
+            await self._make(*arguments)
         except TimeoutError as exc:  # the function's own is a SinkFailed by now
             raise SinkFailed(f"{self.name}: a call has not returned within {self._call_limit:g} s") from exc
 
@@ -78,11 +77,12 @@ class FunctionSink:
             with Blame(self.name):
                 result = call()
         else:
-            result = await self._workers.call(self.name, call)
+            result = await self._workers.call(self.name, call, self._call_limit)
         # A plain function may hand back what is still to be awaited, if it wraps an async one.
         if inspect.isawaitable(result):
-            with Blame(self.name):
-                await result
+            async with asyncio.timeout(self._call_limit):
+                with Blame(self.name):
+                    await result
 
 
 def is_async(function: Callable[..., object]) -> bool:

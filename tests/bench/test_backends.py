@@ -37,6 +37,13 @@ def test_without_an_answer_there_is_no_time() -> None:
     assert figures.ratio is None
 
 
+def test_each_backend_counts_its_own_failures() -> None:
+    """What fails on the slow one is no fault of the fast one, whose figures these are."""
+    beside = [[record("slow", 0, 9, is_answered=False), record("slow", 0, 9), record("fast", 0, 1)]]
+    _, told = backends_figures(BackendsPlan(), {ALONE: [[record("fast", 0, 1)]], BESIDE: beside}).runs
+    assert (told.answered, told.failed, told.slow_answered, told.slow_failed) == (1, 0, 1, 1)
+
+
 @pytest.mark.parametrize("plan", [BackendsPlan(), BackendsPlan(items=1000), BackendsPlan(4, 2, 2.0, 2, 1)])
 def test_the_slow_backend_is_at_work_until_the_fast_one_is_done(plan: BackendsPlan) -> None:
     """Else there would be nothing to measure."""

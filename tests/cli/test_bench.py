@@ -10,7 +10,7 @@ import pytest
 
 from batchrun.bench.asking import INPUT_TOKENS, Asker, body_of
 from batchrun.bench.endpoint import EMBEDDED
-from batchrun.bench.gate import GatePlan, gate_comparison
+from batchrun.bench.gate import GatePlan, compare
 from batchrun.bench.journal import JournalPlan, journal_comparison
 from batchrun.bench.pool import CLIENTS, PoolPlan, pool_comparison
 from batchrun.cli.bench_gate import print_gate
@@ -25,7 +25,7 @@ TINY = {
     "modes": ("--iterations", "2", "--concurrency", "2", "--tokens", "2", "--scenario", "instant"),
     "pool": ("--requests", "4", "--concurrency", "2", "--prewarm", "2", "--rounds", "1"),
     "stop": ("--items", "2", "--max-tokens", "20", "--concurrency", "2", "--stop-when", '{"max_chars": 20}'),
-    "gate": ("--items", "2", "--fixed", "2", "--tokens", "2"),
+    "gate": ("--items", "2", "--fixed", "2", "--tokens", "2", "--worlds", "2"),
     "backends": ("--items", "4", "--slots", "2", "--slower", "2", "--tokens", "2", "--rounds", "1"),
     "journal": ("--streams", "2", "--items", "4", "--tokens", "2", "--rate", "100", "--seconds", "0.1"),
     "scale": ("--items", "30", "--rounds", "1"),
@@ -63,7 +63,18 @@ def without_nulls(value: Any) -> bool:
 # No first token, no warming up, no rule that held, an account that only one client has, and what so short a run as
 # these cannot have: a period of the sampler, a slot that settled; without a journal nobody waits for one; a bound that
 # nobody has set.
-NULL_ON_PURPOSE = {"ttft", "prewarm_seconds", "at_rule", "unattributed", "cpu_mean", "settled_slots", "settled_range"}
+NULL_ON_PURPOSE = {
+    "ttft",
+    "prewarm_seconds",
+    "at_rule",
+    "unattributed",
+    "cpu_mean",
+    "others_mean",
+    "settled_slots",
+    "settled_range",
+}
+# A busy machine on which no fixed limit keeps to the target.
+NULL_ON_PURPOSE.add("best")
 NULL_ON_PURPOSE |= {"wait", "worst_wait", "wait_share", "most_mb", "most_seconds"}
 
 
@@ -109,17 +120,25 @@ def test_the_table_of_pool_has_a_row_for_each_way(capsys: pytest.CaptureFixture[
 def test_the_table_of_gate_has_the_curves(capsys: pytest.CaptureFixture[str]) -> None:
     """Of CPU and slots, for each policy; a period in which nothing was sampled draws nothing."""
     sample = BROKEN | {"cause": None}
-    ran: dict[str, Any] = {"samples": [sample], "not_begun": 2, "total_seconds": 1.0, "law": "steady"}
-    periods = [{"t": float(time), "cpu": 50.0, "slots": 8.0 - time} for time in range(4)]
-    told_by = {"alone": ran | {"periods": []}, "fixed": ran | {"periods": []}, "law": ran | {"periods": periods}}
-    print_gate(gate_comparison(GatePlan(), 12.0, told_by))
+    ran: dict[str, Any] = {"samples": [sample], "not_begun": 2, "total_seconds": 1.0}
+    periods = [{"t": float(time), "cpu": 50.0, "own": 40.0, "slots": 8.0 - time} for time in range(4)]
+    print_gate(compare(GatePlan(), 12.0, lambda policy: ran | {"periods": periods if policy.law else []}))
     told = capsys.readouterr().out
-    assert "before it began, other programs used 12 % of this host" in told
+    assert "before it began, other programs used 12 % of this machine" in told
+    assert "none of them kept to it" in told
     assert "2 items were not begun" in told
     assert " 6 (5 to 6) " in told
-    curves = [line for line in told.splitlines() if line.startswith(("fixed CPU", "fixed slots", "law   "))]
-    assert len(curves) == 4
+    curves = [line for line in told.splitlines() if line.startswith("adaptive  ")]
+    assert [curve.split()[1] for curve in curves] == ["1", "CPU", "slots"]
     assert curves[-1].endswith("0 to 8")
+
+
+def test_worlds_alone_leave_the_machine_alone(tmp_path: Path) -> None:
+    """The table of simulated worlds, with the seed that replays them; no provider is started."""
+    done = batchrun("bench", "gate", "--only-worlds", "--worlds", "3", "--seed", "7", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "3 simulated worlds from seed 7 on" in done.stdout
+    assert "this machine" not in done.stdout
 
 
 def test_the_tables_of_journal_say_what_does_not_apply(capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,3 +48,18 @@ async def test_claudes_key_reaches_no_other_backend_and_no_file(tmp_path: Path) 
     written = "".join(path.read_text(encoding="utf-8") for path in tmp_path.rglob("*") if path.is_file())
     assert [secret for secret in (CANARY, OWN_KEY) if secret in written + done.stderr] == []
     assert done.stderr.count("(no key)") == 2, done.stderr
+
+
+def test_a_key_in_a_command_is_told_and_kept_nowhere_and_the_report_says_so(tmp_path: Path) -> None:
+    """The shell has put it in the place of "$TOKEN": neither state nor screen has it, the command itself does."""
+    write_jobs(tmp_path / "jobs.jsonl", [{"id": "a", "prompt": "x"}])
+    command = f"test 'Bearer {CANARY}' = \"Bearer $(cat key)\""
+    words = ("run", "jobs.jsonl", "--simulate", "--scenario", "instant", "--log", "log.txt", "--each", command)
+    failed = batchrun(*words, cwd=tmp_path)
+    assert failed.returncode == 1, failed.stderr
+    report = batchrun("report", "jobs.jsonl", cwd=tmp_path)
+    assert "type the secret again where *** stands" in report.stdout
+    written = "".join(path.read_text(encoding="utf-8") for path in tmp_path.rglob("*") if path.is_file())
+    assert CANARY not in written + failed.stderr + report.stdout + report.stderr
+    (tmp_path / "key").write_text(CANARY)
+    assert batchrun(*words, cwd=tmp_path).returncode == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -85,7 +86,7 @@ def test_a_run_is_tuned_while_it_works(tmp_path: Path) -> None:
         TelemetryPipe(StateDir.for_jobs(jobs)) as told,
     ):
         env = {"ANTHROPIC_API_KEY": "sk-test", "ANTHROPIC_BASE_URL": server.base_url}
-        words = ("--max-slots", "2", "--period", "30ms", "--log", "log")
+        words = ("--min-slots", "2", "--max-slots", "2", "--period", "30ms", "--log", "log")
         run = start_batchrun("run", "jobs.jsonl", *words, cwd=tmp_path, env=env)
         with run:
             heard.wait_for(3)
@@ -112,6 +113,37 @@ def test_a_run_is_tuned_while_it_works(tmp_path: Path) -> None:
     done = batchrun("tune", "jobs.jsonl", "--max-slots", "1", cwd=tmp_path)
     assert done.returncode == 66
     assert "no run is at work here; give the options to `batchrun run` instead" in done.stderr
+
+
+def test_a_changed_settings_file_is_taken_when_somebody_asks(tmp_path: Path) -> None:
+    """By SIGUSR1 and by `tune --reload`; a mistake in it is told and changes nothing, and no item is lost."""
+    jobs, settings = write_jobs(tmp_path / "jobs.jsonl", prompts(ITEMS)), tmp_path / "batchrun.toml"
+    settings.write_text("[gate]\nmin_slots = 2\nmax_slots = 2\n")
+    with (
+        RequestPipe(tmp_path / "requests") as heard,
+        start_simulator("instant", log=heard.path, extra=("--ttft", "0.5")) as server,
+        TelemetryPipe(StateDir.for_jobs(jobs)) as told,
+    ):
+        env = {"ANTHROPIC_API_KEY": "sk-test", "ANTHROPIC_BASE_URL": server.base_url}
+        with start_batchrun("run", "jobs.jsonl", "--period", "30ms", cwd=tmp_path, env=env) as run:
+            heard.wait_for(3)
+            settings.write_text("[gate]\nmax_slots = 1\n")
+            assert {gate["slots"] for gate in told.periods(3)} == {2}
+            run.send_signal(signal.SIGUSR1)
+            told.until(lambda gate: gate["slots"] == 1)
+            settings.write_text("[gate]\nmax_slots = 'many'\n")
+            asked = batchrun("tune", "--state", "jobs.batchrun", "--reload", cwd=tmp_path)
+            assert (asked.returncode, asked.stderr) == (0, "batchrun: asked to read batchrun.toml again\n")
+            assert {gate["slots"] for gate in told.periods(15)} == {1}
+            settings.write_text(f"[gate]\nmin_slots = {ITEMS}\n")
+            assert batchrun("tune", "--state", "jobs.batchrun", "--reload", cwd=tmp_path).returncode == 0
+            told.until(lambda gate: gate["slots"] == ITEMS)
+            _, remarks = run.communicate(timeout=LIMIT_SECONDS)
+    assert run.returncode == 0, remarks
+    assert remarks.count("the settings were read again") == 2
+    assert remarks.count("the settings stay as they are: ") == 1
+    assert "[gate] max_slots: 'many' is no whole number above 0" in remarks
+    assert_each_answered_once(jobs)
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def test_refusals_that_no_rate_explains_slow_nothing_down_for_long(strays: float
 class PaceThatNeverLearns(Pace):
     """Asks as fast as there are slots."""
 
-    def wait(self, now: float) -> float:
+    def wait(self, now: float, *, is_alone: bool = False) -> float:
         return 0.0
 
 
@@ -116,3 +116,27 @@ def test_a_limit_on_tokens_is_counted_in_requests() -> None:
     pace.sent(0.0)
     assert pace.wait(0.0) == pytest.approx(3.0)
     assert pace.wait(3.0) == 0
+
+
+def test_a_limit_that_is_smaller_than_an_answer_is_waited_for_whole_and_no_longer() -> None:
+    """A bucket cannot hold more than its limit: who waited for the rest of the cost would wait for ever."""
+    pace = Pace()
+    pace.sent(0.0)
+    pace.told([Quota(Unit.OUTPUT_TOKENS, limit=600, remaining=0, reset=60.0)], sent_at=0.0, now=0.0)
+    pace.spent({Unit.OUTPUT_TOKENS: 700.0})
+    assert pace.wait(0.0) == pytest.approx(60.0)
+    assert pace.wait(60.0) == 0
+    pace.sent(60.0)
+    assert pace.wait(60.0) == pytest.approx(70.0)
+
+
+def test_who_is_alone_waits_for_no_debt_that_nobody_is_running_up() -> None:
+    """What is reckoned below zero is for others on their way. Where nobody is on the way it was misjudged."""
+    pace = Pace()
+    pace.told([Quota(Unit.OUTPUT_TOKENS, limit=600, remaining=600, reset=None)], sent_at=0.0, now=0.0)
+    pace.spent({Unit.OUTPUT_TOKENS: 300.0})
+    for _ in range(20):
+        pace.sent(0.0)
+    assert pace.wait(0.0) == pytest.approx(570.0)
+    assert pace.wait(0.0, is_alone=True) == pytest.approx(30.0)
+    assert pace.wait(30.0, is_alone=True) == 0

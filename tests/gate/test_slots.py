@@ -182,17 +182,31 @@ async def test_who_was_admitted_in_the_turn_of_closing_may_run() -> None:
 
 
 @in_virtual_time
-async def test_the_peak_is_that_of_the_period() -> None:
-    """The most at once since the last look; a look begins the next period with what is in flight."""
+async def test_the_usage_is_that_of_the_period() -> None:
+    """The most at once, and how many were given back since the last look; a look begins the next period with what is in
+    flight."""
     async with asyncio.TaskGroup() as group:
         queue = Queue(gate(5), group)
         await queue.ask("a", "b", "c")
         await queue.leave("a", "b")
-        assert queue.gate.take_peak() == 3
-        assert queue.gate.take_peak() == 1
+        told = [queue.gate.take_usage(), queue.gate.take_usage()]
         await queue.leave("c")
-        assert queue.gate.take_peak() == 1
-        assert queue.gate.take_peak() == 0
+        told += [queue.gate.take_usage(), queue.gate.take_usage()]
+        assert [(usage.peak, usage.ended) for usage in told] == [(3, 2), (1, 0), (1, 1), (0, 0)]
+
+
+@in_virtual_time
+async def test_the_mean_counts_each_slot_for_as_long_as_it_was_taken() -> None:
+    """Three for a second and one for three are a mean of one and a half; without any time, what is taken now."""
+    async with asyncio.TaskGroup() as group:
+        queue = Queue(gate(5), group)
+        await queue.ask("a", "b", "c")
+        assert queue.gate.take_usage().mean == 3
+        await asyncio.sleep(1)
+        await queue.leave("a", "b")
+        await asyncio.sleep(3)
+        assert queue.gate.take_usage().mean == pytest.approx(1.5)
+        await queue.leave("c")
 
 
 def test_a_gate_shows_how_it_stands_in_one_line() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 
-from batchrun.failure import Cause
+from batchrun.failure import Cause, Failure
 from batchrun.gate.budget import ALWAYS, SHARE, WINDOW, RetryBudget
 from batchrun.gate.slots import Gate
 from batchrun.gate.traffic import Traffic, Turn
 from tests.gate.people import Queue
 from tests.virtual_time import START, in_virtual_time
+
+REFUSED = Failure(Cause.CONNECT, "refused")
 
 
 def test_retries_are_at_most_their_share_of_a_minute() -> None:
@@ -52,7 +54,7 @@ def test_a_dead_backend_gets_one_probe_at_a_time_and_a_fresh_item_first() -> Non
     traffic = Traffic()
     assert list(traffic.order) == [Turn.REFUSED, Turn.RETRY, Turn.FIRST]
     for _ in range(3):
-        traffic.failed(Cause.CONNECT, "a")
+        traffic.failed(REFUSED, "a", 0.0, 0.0)
     assert next(iter(traffic.order)) is Turn.FIRST
     assert traffic.wait(Turn.FIRST, 0.0, is_alone=True) == 0
     assert traffic.wait(Turn.FIRST, 0.0, is_alone=False) == math.inf
@@ -85,7 +87,7 @@ async def test_who_waits_for_the_probe_goes_when_the_backend_answers() -> None:
     async with asyncio.TaskGroup() as group:
         queue = Queue(Gate("claude", 8, asyncio.get_running_loop().time, traffic), group)
         for _ in range(3):
-            traffic.failed(Cause.CONNECT, "x")
+            traffic.failed(REFUSED, "x", 0.0, 0.0)
         await queue.ask("probe", "b", "c")
         assert queue.admitted == ["probe"]
         await asyncio.sleep(1000)

@@ -24,7 +24,7 @@ def state(tmp_path: Path) -> StateDir:
     return found
 
 
-ALL = Control({"*": Tuning(55.5, 2, 8, paused=True), "claude": Tuning(max_slots=4)}, buffer=32)
+ALL = Control({"*": Tuning(55.5, 2, 8, paused=True, law="steady"), "claude": Tuning(max_slots=4)}, 32, 3)
 
 
 @pytest.mark.parametrize("control", [ALL, Control(), Control({"x": Tuning(paused=False)}), Control(buffer=1)])
@@ -60,7 +60,7 @@ def test_what_is_cut_off_anywhere_asks_nothing(state: StateDir) -> None:
         assert read_control(state) is None
 
 
-TUNING = {"target_cpu": None, "min_slots": None, "max_slots": None, "paused": None}
+TUNING = {"target_cpu": None, "min_slots": None, "max_slots": None, "paused": None, "law": None}
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,8 @@ TUNING = {"target_cpu": None, "min_slots": None, "max_slots": None, "paused": No
         TUNING | {"target_cpu": 101},
         TUNING | {"target_cpu": True},
         TUNING | {"paused": 1},
-        TUNING | {"law": "steady"},
+        TUNING | {"law": 1},
+        TUNING | {"mood": "steady"},
         {"max_slots": 4},
         [],
         None,
@@ -83,8 +84,14 @@ TUNING = {"target_cpu": None, "min_slots": None, "max_slots": None, "paused": No
 )
 def test_what_no_gate_can_obey_asks_nothing(state: StateDir, tuning: Any) -> None:
     """A file that somebody mended by hand must not end the night that reads it."""
-    state.control.write_bytes(orjson.dumps({"gates": {"*": tuning}, "buffer": None}))
+    state.control.write_bytes(orjson.dumps({"gates": {"*": tuning}, "buffer": None, "reloads": 0}))
     assert read_control(state) is None
+
+
+def test_what_tune_writes_by_hand_is_obeyed(state: StateDir) -> None:
+    """The same file without a fault in it."""
+    state.control.write_bytes(orjson.dumps({"gates": {"*": TUNING | {"law": "steady"}}, "buffer": None, "reloads": 2}))
+    assert read_control(state) == Control({"*": Tuning(law="steady")}, reloads=2)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"null", b"{}", b'{"gates": []}', b'{"gates": {}, "buffer": -1}'])
@@ -126,6 +133,7 @@ def test_a_full_disk_leaves_what_was_asked_before(state: StateDir, disk: Disk) -
         (Tuning(), "nothing"),
         (Tuning(55.5, 2, 8, paused=True), "target CPU 55.5 %, at least 2 slots, at most 8 slots, paused"),
         (Tuning(paused=False), "not paused"),
+        (Tuning(law="steady"), "law steady"),
         (Tuning(max_slots=1), "at most 1 slot"),
     ],
 )

@@ -65,8 +65,6 @@ async def test_an_answer_to_another_request_is_none_to_this(tmp_path: Path) -> N
         failure("a"),
         outcome("a"),
         undelivered("a", stop_reason=None),
-        outcome("a", status=Status.FAILED, final=False, error={"cause": "silent", "message": ""}),
-        outcome("a", status=Status.FAILED, final=False, error=None),
     ],
 )
 async def test_no_other_record_is_taken_for_one(other: Outcome, tmp_path: Path) -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from batchrun.journal.log import distrust_mark
 from batchrun.journal.reader import read_result
-from batchrun.journal.record import Kind, encode_header, encode_line, encode_result
+from batchrun.journal.record import Header, Kind, encode_header, encode_line, encode_result
 from batchrun.journal.recovery import recover
 from batchrun.journal.state import StateDir
 from tests.journal.builders import (
     HEADER,
+    append,
     checkpoints,
     close,
     damage,
@@ -106,6 +109,47 @@ def test_a_lost_header_comes_back_from_the_other_file(state: StateDir, lost: str
     close(recover(state, replace(HEADER, run="another", simulated=True)))
     kind = Kind(lost.removesuffix(".jsonl"))
     assert lines_of(state.path / lost)[0] == encode_header(kind, HEADER)
+
+
+SIMULATED = replace(HEADER, run="another", simulated=True)
+
+
+@pytest.mark.parametrize("wanted", [HEADER, SIMULATED], ids=["real", "simulated"])
+def test_files_without_a_record_are_begun_anew_for_the_other_kind_of_answers(tmp_path: Path, wanted: Header) -> None:
+    """A run that found no key, or answered nothing, has said nothing that binds the next one (C2)."""
+    state = state_in(tmp_path)
+    close(recover(state, SIMULATED if wanted is HEADER else HEADER))
+    recovered = recover(state, wanted)
+    append(recovered, NEXT)
+    close(recovered)
+    assert lines_of(state.checkpoint)[0] == encode_header(Kind.CHECKPOINT, wanted)
+    assert lines_of(state.results)[0] == encode_header(Kind.RESULTS, wanted)
+    assert [record.id for record in checkpoints(state)] == ["next"]
+
+
+def test_a_start_that_is_killed_while_it_begins_files_anew_leaves_no_mixture(tmp_path: Path) -> None:
+    """At each step: whatever the next start wants, both headers say it before a record is written."""
+    for step, wanted in product(range(40), (HEADER, SIMULATED)):
+        state = state_in(tmp_path / f"{step} {wanted.run}")
+        close(recover(state, HEADER, DiskInMemory()))
+        disk = DiskUntilThePowerCut(step, tears_writes=True)
+        with suppress(PowerCut):
+            close(recover(state, SIMULATED, disk))
+        close(recover(state, wanted, DiskInMemory()))
+        heads = [lines_of(path)[0] for path in (state.checkpoint, state.results)]
+        assert [b'"simulated":true' in head for head in heads] == [wanted.simulated] * 2
+        assert not list(state.path.glob("*.bad-*"))
+    assert not disk.is_gone, "so many steps are not all of them"
+
+
+@pytest.mark.parametrize("name", ["checkpoint.jsonl", "results.jsonl"])
+def test_a_file_that_holds_more_than_a_header_is_not_begun_anew(state: StateDir, name: str) -> None:
+    """An answer whose other half is lost, and damage in which one may stand, are no empty state."""
+    other = state.results if name == "checkpoint.jsonl" else state.checkpoint
+    damage(other, lambda data: encode_header(Kind(other.stem), HEADER))
+    damage(state.path / name, lambda data: data.replace(b'"done"', b'"dome"'))
+    close(recover(state, SIMULATED))
+    assert lines_of(state.results)[0] == encode_header(Kind.RESULTS, HEADER)
 
 
 def test_a_checkpoint_without_its_result_is_asked_again(state: StateDir) -> None:

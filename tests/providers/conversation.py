@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from batchrun.failure import AttemptFailed, Failure
+from batchrun.masking import MAX_MESSAGE
 from batchrun.providers.anthropic import AnthropicProvider
-from batchrun.providers.failures import MAX_MESSAGE
 from batchrun.providers.provider import BackendConfig, Request
 from batchrun.providers.reply import HttpReply
 from tests.providers.scripted_server import Script, ScriptedServer

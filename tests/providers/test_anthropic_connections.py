@@ -146,7 +146,8 @@ async def test_a_server_that_leaves_before_the_head_is_a_broken_connection(key_f
     async def script(wire: Wire, request: Received) -> None:
         wire.reset()
 
-    assert (await failure_by(script, key_file)).cause is Cause.BROKEN
+    failure = await failure_by(script, key_file)
+    assert (failure.cause, failure.is_unanswered) == (Cause.BROKEN, True)
 
 
 async def test_what_is_no_http_is_a_broken_connection(key_file: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import orjson
 import pytest
 from anthropic.types.shared import error_details
 from hypothesis import given
@@ -15,15 +14,12 @@ from batchrun.providers.failures import (
     BY_ERROR_CODE,
     BY_ERROR_TYPE,
     BY_STATUS,
-    MAX_MESSAGE,
     cause_of_error_type,
     cause_of_status,
-    kept_message,
     retry_after,
 )
 
 NOW = datetime(2026, 11, 21, 3, 0, 0, tzinfo=UTC)
-SECRET = "sk-ant-canary-2718281828459045"
 
 STATUSES = {
     400: Cause.BAD_REQUEST,
@@ -159,37 +155,3 @@ def test_a_date_is_as_far_as_it_is(seconds: int) -> None:
     """To the second, which is all that the form can say."""
     date = (NOW + timedelta(seconds=seconds)).strftime("%a, %d %b %Y %H:%M:%S GMT")
     assert retry_after({"retry-after": date}, NOW) == seconds
-
-
-# -- messages ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_key_in_a_foreign_text_is_struck_out() -> None:
-    """Wherever and however often it stands; even where the cut would go through it."""
-    assert kept_message(f"bad key {SECRET}, {SECRET}!", SECRET) == "bad key ***, ***!"
-    for padding in range(MAX_MESSAGE - 40, MAX_MESSAGE + 1):
-        assert "canary" not in kept_message("x" * padding + SECRET, SECRET)
-
-
-def test_a_page_of_html_is_cut_to_two_kilobytes_on_one_line() -> None:
-    """A gateway's page belongs in no log, its beginning does."""
-    page = "<html>\r\n\t<body>\n" + "<p>502 Bad gateway</p>\n" * 10_000
-    kept = kept_message(page, None)
-    assert len(kept) <= MAX_MESSAGE == 2048
-    assert kept.startswith("<html> <body> <p>502 Bad gateway</p> <p>")
-    assert "\n" not in kept
-
-
-def test_a_message_without_a_key_stays_as_it_is() -> None:
-    """No secret, or an empty one, strikes nothing out."""
-    assert kept_message("max_tokens: must be above 0", None) == "max_tokens: must be above 0"
-    assert kept_message("max_tokens: must be above 0", "") == "max_tokens: must be above 0"
-
-
-@given(st.text())
-def test_any_message_can_be_kept(text: str) -> None:
-    """Half characters, control characters, whole books: short, one line, and JSON can hold it."""
-    kept = kept_message(text + "\ud800", SECRET)
-    assert len(kept) <= MAX_MESSAGE
-    assert "\n" not in kept
-    assert orjson.loads(orjson.dumps(kept)) == kept

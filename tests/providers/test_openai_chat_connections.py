@@ -166,7 +166,8 @@ async def test_a_reset_before_the_head_is_a_broken_connection() -> None:
         wire.reset()
 
     async with conversation(script) as (_, provider):
-        assert (await failure_of(provider)).cause is Cause.BROKEN
+        failure = await failure_of(provider)
+        assert (failure.cause, failure.is_unanswered) == (Cause.BROKEN, True)
 
 
 async def test_a_refusal_whose_body_breaks_is_a_broken_connection() -> None:
@@ -177,7 +178,8 @@ async def test_a_refusal_whose_body_breaks_is_a_broken_connection() -> None:
         wire.close()
 
     async with conversation(script) as (_, provider):
-        assert (await failure_of(provider)).cause is Cause.BROKEN
+        failure = await failure_of(provider)
+        assert (failure.cause, failure.is_unanswered) == (Cause.BROKEN, False)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from batchrun.jobs.job import RequestFlags
-from batchrun.report.invocation import Place, reached, request_flags, resume_command
+from batchrun.report.invocation import Place, discreet, reached, request_flags, resume_command
 
 RAN = "/home/me/data/jobs.jsonl"
 BESIDE = Place("/home/me/data", RAN, None, is_absolute=False, program="batchrun")
@@ -87,3 +87,19 @@ def test_the_flags_of_a_request_are_read_back() -> None:
     args = ["run", "j", "--model", "m", "--max-tokens=9", "--backend", "ollama"]
     assert request_flags(args) == RequestFlags("m", 9, "ollama")
     assert request_flags([]) == RequestFlags()
+
+
+def test_paths_are_kept_as_they_are_and_all_else_is_masked() -> None:
+    """A path with a piece struck out would lead nowhere; a command without its key is still legible."""
+    args = ["run", "jobs.jsonl", "--key-file", "/site/key", "--state=/site/x", "--each", "echo site", "--model=site"]
+    kept = discreet(args, lambda text: text.replace("site", "***"))
+    assert kept == [
+        "run",
+        "jobs.jsonl",
+        "--key-file",
+        "/site/key",
+        "--state=/site/x",
+        "--each",
+        "echo ***",
+        "--model=***",
+    ]

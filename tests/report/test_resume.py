@@ -60,6 +60,13 @@ def test_an_unknown_total_is_said() -> None:
     assert next_step("c", Position(Totals(done=1), None)).command == "c"
 
 
+def test_a_secret_that_was_struck_out_is_asked_for() -> None:
+    """Else the command would be typed as it stands, and go wrong in the night; without a gap nothing is said of it."""
+    step = next_step("batchrun run j --each 'curl -H \"x-api-key: ***\" h'", Position(Totals(), 2))
+    assert step.why == "2 pending; type the secret again where *** stands: it is kept nowhere"
+    assert next_step("batchrun run j", Position(Totals(), 2)).why == "2 pending"
+
+
 @pytest.mark.parametrize(
     ("pending", "why"),
     [

@@ -75,6 +75,21 @@ def test_a_failed_item_shows_its_error_and_whether_it_is_asked_again(writer: Sta
     assert "the next run asks it again" in page(story(writer, "waiting"))
 
 
+def test_after_three_failed_runs_no_next_run_is_promised(writer: StateWriter) -> None:
+    """That is what the journal holds to; the failures of another request do not count, and --retry asks it still."""
+    edited = failed("bad", "silent", "not a byte", final=False, request="another")
+    lines = [failed("bad", "silent", "not a byte", when, final=False) for when in (10, 20, 30)]
+    writer.finish(edited, *lines[:2])
+    assert page(story(writer, "bad")).startswith("bad: failed (silent); the next run asks it again\n")
+    writer.finish(lines[2])
+    told = "bad: failed (silent); it has failed in 3 runs and will not be asked again, but by --retry silent\n"
+    assert page(story(writer, "bad")).startswith(told)
+    kept: dict[str, Any] = {"stop_reason": "end_turn", "text": "Ja."}
+    writer.finish(*(failed("waiting", "sink", "no disk", when, final=False, **kept) for when in (10, 20, 30)))
+    told = "waiting: failed (sink); its answer is kept; it has failed in 3 runs, and only --retry sink delivers it\n"
+    assert page(story(writer, "waiting")).startswith(told)
+
+
 def test_an_answer_that_no_sink_took_is_shown_and_said_to_be_kept(writer: StateWriter) -> None:
     """It is paid: the next run delivers it."""
     kept: dict[str, Any] = {

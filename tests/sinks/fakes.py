@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 from batchrun.outcome import Status
@@ -65,3 +66,16 @@ class SinkThatFails(SinkThatRemembers):
         await super()._take(words)
         if len(self.told) > self._after:
             raise SinkFailed(f"{self.name}: it failed at {words!r}")
+
+
+class Rendezvous:
+    """Where a call in a thread and the loop meet: the loop learns that it has begun, and lets it end."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.release = threading.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def wait_in_thread(self) -> None:
+        self._loop.call_soon_threadsafe(self.begun.set)
+        assert self.release.wait(timeout=10)

@@ -139,6 +139,13 @@ async def test_a_secret_of_the_environment_is_masked(monkeypatch: pytest.MonkeyP
     assert "ANTHROPIC_API_KEY=***" in words
 
 
+def test_a_secret_in_the_command_is_not_in_its_name() -> None:
+    """The name is printed at the start and stands in each failure; the shell had filled in the key."""
+    sink = CommandSink("curl -H 'Authorization: Bearer canary-7c1f' h")
+    assert "canary" not in sink.name + repr(sink)
+    assert "Bearer ***" in sink.name
+
+
 async def test_an_environment_that_is_too_large_fails_the_item() -> None:
     """The system refuses to start it; no traceback."""
     with pytest.raises(SinkFailed, match="cannot be started"):

@@ -15,7 +15,7 @@ from batchrun.sinks.function import FunctionSink, is_async, wants_deltas
 from batchrun.sinks.sink import SinkItem
 from batchrun.sinks.workers import Workers
 from batchrun.stream.pipe import SinkFailed
-from tests.sinks.fakes import an_answer, on_its_way
+from tests.sinks.fakes import Rendezvous, an_answer, on_its_way
 
 
 async def deliver(function: Callable[..., object], **options: Any) -> None:
@@ -29,19 +29,6 @@ async def deliver(function: Callable[..., object], **options: Any) -> None:
         await sink.deliver(an_answer())
     finally:
         await sink.close()
-
-
-class Rendezvous:
-    """Where a call in a thread and the loop meet: the loop learns that it has begun, and lets it end."""
-
-    def __init__(self) -> None:
-        self.begun = asyncio.Event()
-        self.release = threading.Event()
-        self._loop = asyncio.get_running_loop()
-
-    def wait_in_thread(self) -> None:
-        self._loop.call_soon_threadsafe(self.begun.set)
-        assert self.release.wait(timeout=10)
 
 
 # -- how it is called --------------------------------------------------------------------------------------------------
@@ -311,28 +298,6 @@ async def test_a_run_that_is_stopped_does_not_wait_for_it(way: str) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     here.release.set()
-
-
-async def test_a_call_that_was_given_up_in_the_queue_is_never_made() -> None:
-    """Its item has failed, or the run is over: a late call would only surprise."""
-    release = threading.Event()
-    made: list[str] = []
-
-    def block() -> None:
-        release.wait(timeout=10)
-
-    workers = Workers(1)
-    blocker = asyncio.create_task(workers.call("m:f", block))
-    waiting = asyncio.create_task(workers.call("m:f", lambda: made.append("late")))
-    await asyncio.sleep(0)
-    waiting.cancel()
-    await asyncio.sleep(0)
-    release.set()
-    await blocker
-    await workers.call("m:f", lambda: made.append("after it"))
-    assert made == ["after it"]
-    assert repr(workers) == "<Workers 1/1 threads, 0 calls>"
-    workers.close()
 
 
 def test_a_call_that_outlives_the_loop_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

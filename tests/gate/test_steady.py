@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchrun.gate.law import EWMA_ALPHA, GROW_BELOW, MIN_SAMPLES, GateBounds, LimitedBy, Observation, smooth, steady
+from batchrun.gate.law import EWMA_ALPHA, MIN_SAMPLES, GateBounds, LimitedBy, Observation, smooth
+from batchrun.gate.steady import GROW_BELOW, steady
 
 BOUNDS = GateBounds(target_cpu=70.0, min_slots=2, max_slots=10)
 

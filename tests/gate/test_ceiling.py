@@ -1,0 +1,123 @@
+"""Each signal by its name: the one that bears the fewest slots limits, and says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from batchrun.gate.adaptive import adaptive
+from batchrun.gate.cpu import Gauge
+from batchrun.gate.law import GateBounds, LimitedBy
+from batchrun.gate.memory import START, Memory
+from batchrun.gate.reason import REASONS
+from batchrun.report.words import LIMITS
+from tests.gate.sightings import BOUNDS, seen, settled
+
+CALM = (20.0, 15.0, 20)  # host, own, slots
+SLOTS = 20
+
+
+def loop(busy: float) -> Gauge:
+    return Gauge(busy, busy, SLOTS, busy / SLOTS)
+
+
+TABLE: dict[str, tuple[dict[str, Any], dict[str, Any], LimitedBy, bool]] = {
+    # name: what is seen, what is remembered, what limits, and whether slots are taken away
+    "the host's CPU": ({"host": 95.0, "own": 90.0}, {"host": Gauge(95.0, 90.0, SLOTS, 4.5)}, LimitedBy.CPU, True),
+    "the container's allowance": (
+        {"allowance": 95.0, "own_allowance": 95.0},
+        {"allowance": Gauge(95.0, 95.0, SLOTS, 4.75)},
+        LimitedBy.ALLOWANCE,
+        True,
+    ),
+    "a container that is held back": ({"throttled": 50.0}, {"strains": (50.0, 0.0, 0.0)}, LimitedBy.ALLOWANCE, True),
+    "a container that is held back a little": (
+        {"throttled": 10.0},
+        {"strains": (10.0, 0.0, 0.0)},
+        LimitedBy.ALLOWANCE,
+        False,
+    ),
+    "an event loop that is pegged": ({"loop": 100.0}, {"loop": loop(200.0)}, LimitedBy.LOOP, True),
+    "an event loop that is late": ({"lag_ms": 500.0}, {"strains": (0.0, 0.0, 500.0)}, LimitedBy.LOOP, True),
+    "the wait for a CPU": ({"pressure": 99.0}, {"strains": (0.0, 99.0, 0.0)}, LimitedBy.PRESSURE, True),
+    "memory that runs short": ({"free_memory_mb": 50.0, "reserve_mb": 100.0}, {}, LimitedBy.MEMORY, True),
+    "memory for nobody else": (
+        {"free_memory_mb": 101.0, "reserve_mb": 100.0, "own_memory_mb": 100.0},
+        {},
+        LimitedBy.MEMORY,
+        False,
+    ),
+    "no more files": ({"free_files": 0}, {}, LimitedBy.FILES, False),
+    "the provider's rate": ({"rate_slots": 15.0}, {}, LimitedBy.RATE_LIMIT, False),
+    "a provider that asks to wait": ({"is_held": True}, {}, LimitedBy.RATE_LIMIT, False),
+    "too few items": ({"in_flight": 3.0}, {}, LimitedBy.JOBS, False),
+}
+
+
+@pytest.mark.parametrize(("told", "remembered", "by", "is_cut"), TABLE.values(), ids=TABLE.keys())
+def test_each_signal_limits_alone(
+    told: dict[str, Any], remembered: dict[str, Any], by: LimitedBy, is_cut: bool
+) -> None:
+    """All else being calm: nothing grows, and slots are taken away where it is too much."""
+    memory: Memory = settled(*CALM, **remembered)
+    decision = adaptive(SLOTS, seen(SLOTS, **({"host": 20.0, "own": 15.0} | told)), BOUNDS, memory)
+    assert (decision.limited_by, decision.limit < SLOTS) == (by, is_cut)
+    assert decision.limit <= SLOTS
+
+
+def test_the_lowest_counts() -> None:
+    """Where several signals limit, the one that bears the fewest slots is named."""
+    memory = settled(*CALM, strains=(0.0, 0.0, 1000.0))
+    told = seen(SLOTS, host=20.0, own=15.0, free_memory_mb=80.0, reserve_mb=100.0, lag_ms=1000.0)
+    decision = adaptive(SLOTS, told, BOUNDS, memory)
+    assert (decision.limit, decision.limited_by) == (5, LimitedBy.LOOP)
+
+
+def test_one_bad_moment_is_no_strain() -> None:
+    """A collection of garbage makes the loop late once; only what lasts for two periods counts."""
+    decision = adaptive(SLOTS, seen(SLOTS, host=20.0, own=15.0, lag_ms=900.0), BOUNDS, settled(*CALM))
+    assert decision.limit > SLOTS
+
+
+def test_who_costs_nothing_is_not_the_cause_of_a_strain() -> None:
+    """A host on which others wait for the CPU gains nothing from a run that uses none."""
+    memory = settled(100.0, 1.0, SLOTS, strains=(0.0, 100.0, 0.0))
+    decision = adaptive(SLOTS, seen(SLOTS, host=100.0, own=1.0, pressure=100.0), BOUNDS, memory)
+    assert decision.limit >= SLOTS
+
+
+def test_at_the_most_slots_that_is_said() -> None:
+    """Nothing else limits."""
+    decision = adaptive(SLOTS, seen(SLOTS), GateBounds(max_slots=SLOTS), settled(*CALM))
+    assert (decision.limit, decision.limited_by) == (SLOTS, LimitedBy.MAX_SLOTS)
+
+
+def test_a_loop_is_used_to_its_end_and_no_further() -> None:
+    """The slots that keep it busy all the time: with 6 % of a core for each those are 17, and a quarter more."""
+    memory = settled(*CALM, loop=Gauge(60.0, 60.0, 10, 6.0, is_sure=True))
+    limit = 10
+    for _ in range(6):
+        told = seen(limit, host=20.0, own=15.0, loop=min(100.0, 6.0 * limit))
+        decision = adaptive(limit, told, BOUNDS, memory._replace(ended=100.0))
+        limit, memory = decision.limit, decision.memory
+    assert (limit, decision.limited_by) == (21, LimitedBy.LOOP)
+
+
+def test_a_loop_that_is_pegged_from_the_start_is_relieved_step_by_step() -> None:
+    """Nothing tells how many slots are too many until it has time to spare; what keeps it busy is known then."""
+    limit, memory, limits = 8, START, [8]
+    for number in range(40):
+        told = seen(limit, samples=number + 1, ended=4.0, host=20.0, own=15.0, loop=min(100.0, 25.0 * limit))
+        decision = adaptive(limit, told, BOUNDS, memory)
+        limit, memory = decision.limit, decision.memory
+        limits.append(limit)
+    assert min(limits) == 3
+    assert limits[-1] == 5
+
+
+def test_every_limit_has_words() -> None:
+    """For the reason of a decision, and for the report; those that are not the law's are the lane's."""
+    not_the_laws = {LimitedBy.PAUSED, LimitedBy.STOPPING, "outage"}
+    assert set(LimitedBy) - set(REASONS) <= not_the_laws
+    assert {str(word) for word in LimitedBy} == set(LIMITS)
