@@ -27,6 +27,8 @@ NOTHING = 1e-6  # points: what costs less is not known to cost anything
 PEGGED = 95.0  # per cent of the time: an event loop that is busy for longer has no time left
 FULLY = 1.25  # times the slots that it bears on the mean: a slot that waits for its first token leaves it idle
 ALTERNATING = 2  # slots: while one waits for its first token the other one is answered
+AMPLY = 1.4  # the same where it has still some time left with so many
+FULL = 98.0  # per cent of the time: beyond it, noise hides whether there is any left
 DESCENT = 0.7  # of the slots stay, as long as nothing is known but that they peg it
 SLACK = 0.9  # slots beyond those that peg it are taken away when they are a tenth of all
 
@@ -147,12 +149,14 @@ def bearable(gauge: Gauge, limit: int, use: Use, *, is_draining: bool = False) -
     only make each stream slower."""
     if not gauge.cost:
         return inf
-    knee = ceil(FULLY * 100.0 / gauge.cost)
-    full = use.when_full(limit)
+    enough, full = 100.0 / gauge.cost, use.when_full(limit)
+    knee = ceil(FULLY * enough)
     if gauge.busy > PEGGED:
         if not gauge.is_sure:
             # It was pegged from the first moment on, so nothing tells by how many slots.
             return limit if is_draining else min(limit, max(ALTERNATING, int(DESCENT * limit)))
-        if knee < SLACK * full:
+        if AMPLY * enough < SLACK * full:
             return min(limit, ceil(use.share * knee))
+        if gauge.busy < FULL:
+            knee = ceil(AMPLY * enough)  # a slot costs less than it seemed, and there is no room any more to learn it
     return limit + max(0.0, (knee - full) / use.gates)

@@ -28,7 +28,7 @@ def check(trials: Sequence[Trial]) -> None:
     assert row.slower_median <= 0.03, row
     assert row.slower_p95 <= 0.10, row
     assert row.far_above <= 0.02, row
-    assert row.hot <= 0.05 * row.worlds, row
+    assert row.hot <= 0.03 * row.worlds, row
     assert row.swinging <= max(3, 0.02 * row.still), row
     assert row.crowded <= max(3, 0.02 * row.worlds), row
     assert row.yielded >= 0.95 * row.arrivals, row

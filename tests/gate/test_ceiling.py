@@ -104,6 +104,15 @@ def test_a_loop_is_used_to_its_end_and_no_further() -> None:
     assert (limit, decision.limited_by) == (21, LimitedBy.LOOP)
 
 
+def test_a_loop_that_has_a_little_time_left_gets_a_few_slots_more() -> None:
+    """A slot seemed to cost more than it does, and nothing is learned where there is hardly any room."""
+    for busy, more in ((96.5, True), (99.5, False)):
+        memory = settled(*CALM, loop=Gauge(busy, busy, 21, 6.0, is_sure=True))
+        decision = adaptive(21, seen(21, host=20.0, own=15.0, loop=busy), BOUNDS, memory)
+        assert (decision.limit > 21) is more
+        assert decision.limit <= 24
+
+
 def test_a_loop_that_is_pegged_from_the_start_is_relieved_step_by_step() -> None:
     """Nothing tells how many slots are too many until it has time to spare; what keeps it busy is known then."""
     limit, memory, limits = 8, START, [8]
