@@ -89,9 +89,10 @@ class ResponseParser:
     def on_message_begin(self) -> None:
         if self.is_complete:
             raise _Surplus
+        self.reason = b""
 
     def on_status(self, reason: bytes) -> None:
-        self.reason = reason
+        self.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self.has_head:  # else it is a trailer
