@@ -1,6 +1,6 @@
 """HTTP/1.1 responses out of bytes, by llhttp: the head, the pieces of the body, and where it ends.
 
-Reads nothing and knows no socket. Where h11 takes 30 us for a chunk, this takes half of one.
+Reads nothing and knows no socket. A chunk costs half a microsecond here, where h11 takes dozens.
 """
 
 from __future__ import annotations
@@ -89,9 +89,10 @@ class ResponseParser:
     def on_message_begin(self) -> None:
         if self.is_complete:
             raise _Surplus
+        self.reason = b""
 
     def on_status(self, reason: bytes) -> None:
-        self.reason = reason
+        self.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self.has_head:  # else it is a trailer

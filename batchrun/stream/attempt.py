@@ -135,8 +135,9 @@ class _Reading:
 
     async def _content(self, texts: list[str], reply: Reply, watch: Watch) -> None:
         """The answer has grown by these; a piece of something else than text is an empty one."""
-        reply.pace(pace_of(self._meter.content(len(texts)), watch.progressed()))
-        if self._pipe is not None or self._rule is not None:
+        has_listener = self._pipe is not None or self._rule is not None
+        reply.pace(pace_of(self._meter.content(len(texts)), watch.progressed(), has_listener=has_listener))
+        if has_listener:
             for text in texts:
                 if text:
                     await self._hand_on(text, watch)

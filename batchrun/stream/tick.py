@@ -10,7 +10,9 @@ TICK_PER_AGE = 1 / 50  # the end is seen half a tick late on the mean: one per c
 TICK_PER_LEFT = 1 / 8
 
 
-def pace_of(age: float, left: float) -> Pace:
-    """The pace of a stream of that age, the next deadline of which is `left` seconds away."""
+def pace_of(age: float, left: float, *, has_listener: bool = False) -> Pace:
+    """The pace of a stream of that age, the next deadline of which is `left` seconds away. With a listener, a rule that
+    may end it or a sink that takes its pieces, all that a look finds is handed on at once."""
     longest = max(0.0, min(MAX_TICK, left * TICK_PER_LEFT))
-    return Pace(min(age * TICK_PER_AGE, longest), longest)
+    tick = min(age * TICK_PER_AGE, longest)
+    return Pace(tick, tick if has_listener else longest)

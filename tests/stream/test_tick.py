@@ -28,6 +28,12 @@ def test_no_clock_suffers(left: float) -> None:
     assert max(pace) <= max(0.0, left) / 4
 
 
+def test_a_listener_hears_what_a_look_finds() -> None:
+    """A rule that held a quarter of a second ago has cost tokens since; a sink's pieces are not kept from it."""
+    pace = pace_of(2.0, 60.0, has_listener=True)
+    assert pace == Pace(2.0 * TICK_PER_AGE, 2.0 * TICK_PER_AGE)
+
+
 def test_past_the_deadline_nothing_waits() -> None:
     """Nothing is negative, and nothing is held back."""
     assert pace_of(100.0, -5.0) == AT_ONCE == Pace(0.0, 0.0)
