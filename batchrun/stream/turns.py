@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from batchrun.stream.message import Message
+from batchrun.stream.usage import count_of
 
 PAUSE = "pause_turn"
 PAUSED = "paused"  # the flag of an answer that was put together
@@ -74,10 +75,7 @@ def _sum(said: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
 def _both(said: Any, part: Any) -> Any:
     if isinstance(said, dict) and isinstance(part, dict):
         return _sum(said, part)
-    if _is_count(said) and _is_count(part):
-        return said + part
+    one, other = count_of(said), count_of(part)
+    if one is not None and other is not None:
+        return one + other
     return said if part is None else part
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
