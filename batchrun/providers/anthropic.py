@@ -91,7 +91,7 @@ class AnthropicProvider:
     async def drop(self) -> None:
         await self._transport.drop()
 
-    def kept(self, text: str) -> str:
+    def scrubbed(self, text: str) -> str:
         return kept_message(text, self._secret)
 
     async def close(self) -> None:

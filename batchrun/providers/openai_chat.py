@@ -86,7 +86,7 @@ class OpenAIChatProvider:
         """Close every connection, those in use too."""
         await self._transport.drop()
 
-    def kept(self, text: str) -> str:
+    def scrubbed(self, text: str) -> str:
         """The part of a foreign text that may be kept: short, on one line, without the credential."""
         return kept_message(text, self._secret)
 
@@ -151,7 +151,7 @@ class OpenAIChatProvider:
             message = unanswered_without_key(message, self._backend)
         return Failure(
             cause=error.cause(status),
-            message=self.kept(message),
+            message=self.scrubbed(message),
             status=status,
             retry_after=retry_after(response.headers, datetime.now(UTC), status),
             request_id=request_id_of(response),

@@ -17,7 +17,7 @@ PAUSED = "paused"  # the flag of an answer that was put together
 MAX_PAUSES = 5
 
 
-class Turns:
+class Parts:
     """The parts of one item's answer so far."""
 
     __slots__ = ("_pauses", "_said")
@@ -27,7 +27,7 @@ class Turns:
         self._pauses = 0
 
     def __repr__(self) -> str:
-        return f"<Turns {self._pauses} pauses>"
+        return f"<Parts {self._pauses} pauses>"
 
     @property
     def has_begun(self) -> bool:
