@@ -130,7 +130,7 @@ class Attempts:
             return Ended(failed.failure, meter.measure(failed.failure.partial_tokens))
         except Exception as exc:  # the one place where a bug of ours is kept from taking the whole night with it
             log.exception("item %r: unexpected", item.job.id)
-            bug = Failure(Cause.BUG, lane.provider.kept(f"{type(exc).__name__}: {exc}"))
+            bug = Failure(Cause.BUG, lane.provider.scrubbed(f"{type(exc).__name__}: {exc}"))
             return Ended(bug, meter.measure(0))
         finally:
             del self._meters[meter]
@@ -142,11 +142,11 @@ class Attempts:
         message, paid_chunks = None, 0
         try:
             while message is None:  # a model that pauses is asked to go on
-                request, listeners = Request(item.turns.request(job.body), stream), self._listeners(job, delivery)
+                request, listeners = Request(item.parts.request(job.body), stream), self._listeners(job, delivery)
                 part = await attempt(lane.provider, request, limits, meter, listeners)
                 paid_chunks = meter.chunks
                 # Each part is billed by itself, whatever becomes of the next one.
-                message = item.take(part, self._hands.pay(job, part, item.turns.has_begun))
+                message = item.take(part, self._hands.pay(job, part, item.parts.has_begun))
         except asyncio.CancelledError:
             self._hands.waste(job, meter.chunks - paid_chunks)  # about a token each; the provider never told
             raise

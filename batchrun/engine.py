@@ -215,7 +215,7 @@ class Engine:
                 slot = await lane.gate.admit(Turn.REFUSED if is_refused else Turn.RETRY)
         finally:
             lane.in_hand -= 1
-            self._tally.wasted_tokens += item.turns.said_tokens  # paid already, and lost with the item
+            self._tally.wasted_tokens += item.parts.said_tokens  # paid already, and lost with the item
             self.accounts_cpu += account.read()
 
     def _weigh(self, item: Item, lane: Lane, result: Message | Failure, sent_at: float) -> Verdict | None:

@@ -16,8 +16,8 @@ from batchrun.jobs.job import Job
 from batchrun.outcome import Measure, Outcome, Status
 from batchrun.retry import RULES
 from batchrun.stream.message import USAGE_ESTIMATED, Message
+from batchrun.stream.parts import Parts
 from batchrun.stream.stop_rule import STOP_RULE
-from batchrun.stream.turns import Turns
 
 STATUS_OF_STOP_REASON = {
     "max_tokens": Status.INCOMPLETE,
@@ -58,7 +58,7 @@ class Item:
         self.retried: Counter[str] = Counter()
         self.kept = kept
         self.cost_usd: float | None = None if kept is None else kept.cost_usd
-        self.turns = Turns()
+        self.parts = Parts()
         self._began = began
         self._started = timestamp()
 
@@ -75,12 +75,12 @@ class Item:
 
     def take(self, part: Message, cost_usd: float | None) -> Message | None:
         """A part of the answer has come, and has cost so much: gives the whole answer once it was the last one."""
-        if self.turns.has_begun:
+        if self.parts.has_begun:
             known = self.cost_usd is not None and cost_usd is not None
             self.cost_usd = (self.cost_usd or 0.0) + (cost_usd or 0.0) if known else None
         else:
             self.cost_usd = cost_usd
-        return self.turns.take(part)
+        return self.parts.take(part)
 
     def note(self, failure: Failure, *, is_free: bool = False) -> None:
         """An attempt has failed; `is_free`: it costs the item none of its attempts, whatever its cause."""
@@ -122,7 +122,7 @@ class Item:
             measure=measure,
             attempts=self.attempts if self.kept is None else self.kept.attempts,
             elapsed=now - self._began if self.kept is None else self.kept.elapsed,
-            wasted_tokens=self.wasted_tokens + (0 if answer else self.turns.said_tokens),
+            wasted_tokens=self.wasted_tokens + (0 if answer else self.parts.said_tokens),
             backend=self.job.backend,
             request=self.job.request,
             started=self._started,

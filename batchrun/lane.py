@@ -26,6 +26,7 @@ from batchrun.providers.quota import Quota, Unit
 from batchrun.retry import Strikes
 from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.message import Message
+from batchrun.stream.usage import told_tokens
 
 log = logging.getLogger("batchrun")
 
@@ -236,8 +237,6 @@ class Lane:
 
 def _tokens(message: Message) -> dict[Unit, float]:
     """What an answer took of limits on tokens. What a cache gave counts towards none of them."""
-    told = message.usage.get("input_tokens"), message.usage.get("cache_creation_input_tokens")
-    # A gateway may send anything here.
-    given = float(sum(count for count in told if isinstance(count, int) and count > 0))
+    given = float(sum(told_tokens(message.usage, name) for name in ("input_tokens", "cache_creation_input_tokens")))
     taken = float(message.output_tokens)
     return {Unit.INPUT_TOKENS: given, Unit.OUTPUT_TOKENS: taken, Unit.TOKENS: given + taken}

@@ -51,7 +51,7 @@ def is_secret_name(name: str) -> bool:
     return _SECRET_NAME.search(name) is not None and _PLACE_NAME.search(name) is None
 
 
-def kept_message(text: str, secret: str | None) -> str:
+def scrubbed(text: str, secret: str | None) -> str:
     """The part of a foreign text that may be kept: short, on one line, without the credential."""
     if secret:
         text = text.replace(secret, MASK)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from batchrun.jobs.job import Job
 from batchrun.spent import Charge, Spent
 from batchrun.stream.message import Message
+from batchrun.stream.usage import told_tokens
 
 _BILLED = ("input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
@@ -111,6 +112,4 @@ class Purse:
 
 def billed_tokens(usage: Mapping[str, Any]) -> int:
     """Tokens of all kinds in the usage of an answer; 0 where it tells none."""
-    counts = (usage.get(name) for name in _BILLED)
-    # A gateway may send anything here.
-    return sum(count for count in counts if isinstance(count, int) and not isinstance(count, bool) and count > 0)
+    return sum(told_tokens(usage, name) for name in _BILLED)

@@ -123,7 +123,7 @@ class ScriptedProvider:
     async def drop(self) -> None:
         self.dropped += 1
 
-    def kept(self, text: str) -> str:
+    def scrubbed(self, text: str) -> str:
         return text
 
     async def close(self) -> None:

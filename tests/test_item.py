@@ -106,7 +106,7 @@ def test_what_came_of_a_broken_answer_is_told_and_never_given_as_one() -> None:
     """Its length, and its tokens among the wasted ones; parts of an answer that had paused count as wasted too."""
     item, broken = Item(JOB, 0.0), Failure(Cause.BROKEN, "reset", partial_tokens=3, partial_characters=11)
     item.note(broken)
-    item.turns.take(replace(message("pause_turn"), output_tokens=4))
+    item.parts.take(replace(message("pause_turn"), output_tokens=4))
     outcome = item.failed(broken, MEASURE, 1.0, final=False)
     assert outcome.error == {"cause": "broken", "message": "reset", "status": None, "partial_characters": 11}
     assert (outcome.text, outcome.content, outcome.wasted_tokens) == ("", [], 7)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchrun.masking import MAX_MESSAGE, is_secret_name, kept_message, masked
+from batchrun.masking import MAX_MESSAGE, is_secret_name, masked, scrubbed
 
 SECRET = "sk-ant-canary-2718281828459045"
 
@@ -75,15 +75,15 @@ def test_a_variable_is_known_by_its_name(name: str, is_secret: bool) -> None:
 
 def test_a_key_in_a_foreign_text_is_struck_out() -> None:
     """Wherever and however often it stands; even where the cut would go through it."""
-    assert kept_message(f"bad key {SECRET}, {SECRET}!", SECRET) == "bad key ***, ***!"
+    assert scrubbed(f"bad key {SECRET}, {SECRET}!", SECRET) == "bad key ***, ***!"
     for padding in range(MAX_MESSAGE - 40, MAX_MESSAGE + 1):
-        assert "canary" not in kept_message("x" * padding + SECRET, SECRET)
+        assert "canary" not in scrubbed("x" * padding + SECRET, SECRET)
 
 
 def test_a_page_of_html_is_cut_to_two_kilobytes_on_one_line() -> None:
     """A gateway's page belongs in no log, its beginning does."""
     page = "<html>\r\n\t<body>\n" + "<p>502 Bad gateway</p>\n" * 10_000
-    kept = kept_message(page, None)
+    kept = scrubbed(page, None)
     assert len(kept) <= MAX_MESSAGE == 2048
     assert kept.startswith("<html> <body> <p>502 Bad gateway</p> <p>")
     assert "\n" not in kept
@@ -91,14 +91,14 @@ def test_a_page_of_html_is_cut_to_two_kilobytes_on_one_line() -> None:
 
 def test_a_message_without_a_key_stays_as_it_is() -> None:
     """No secret, or an empty one, strikes nothing out."""
-    assert kept_message("max_tokens: must be above 0", None) == "max_tokens: must be above 0"
-    assert kept_message("max_tokens: must be above 0", "") == "max_tokens: must be above 0"
+    assert scrubbed("max_tokens: must be above 0", None) == "max_tokens: must be above 0"
+    assert scrubbed("max_tokens: must be above 0", "") == "max_tokens: must be above 0"
 
 
 @given(st.text())
 def test_any_message_can_be_kept(text: str) -> None:
     """Half characters, control characters, whole books: short, one line, and JSON can hold it."""
-    kept = kept_message(text + "\ud800", SECRET)
+    kept = scrubbed(text + "\ud800", SECRET)
     assert len(kept) <= MAX_MESSAGE
     assert "\n" not in kept
     assert orjson.loads(orjson.dumps(kept)) == kept

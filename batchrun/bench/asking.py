@@ -64,8 +64,8 @@ class Observed:
     async def drop(self) -> None:
         await self._provider.drop()
 
-    def kept(self, text: str) -> str:
-        return self._provider.kept(text)
+    def scrubbed(self, text: str) -> str:
+        return self._provider.scrubbed(text)
 
     async def close(self) -> None:
         await self._provider.close()

@@ -26,7 +26,9 @@ def client(
         typer.Option(min=0.1, help="Events a second and stream; may be given again. (default: 50)", show_default=False),
     ] = None,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long each stream lasts.")] = 20.0,
-    tls: Annotated[bool, typer.Option("--tls/--no-tls", metavar="", help="Ask over TLS too, one record an event.")] = True,
+    tls: Annotated[
+        bool, typer.Option("--tls/--no-tls", metavar="", help="Ask over TLS too, one record an event.")
+    ] = True,
     svg: Annotated[Path | None, typer.Option(help="Draw the figures into this file.", metavar="FILE")] = None,
     json: options.Json = False,
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from batchrun.failure import Cause
 from batchrun.outcome import Status
+from batchrun.stream.usage import told_tokens
 
 # The Messages API's word for each cause; what is none of its own is an error on the way to it.
 _ERROR_TYPES = {
@@ -48,5 +49,4 @@ def made_id(prefix: str, result: dict[str, Any]) -> str:
 
 def count(usage: object, name: str) -> int:
     """A number of tokens; 0 where it was not told."""
-    told = usage.get(name) if isinstance(usage, dict) else None
-    return told if isinstance(told, int) and not isinstance(told, bool) and told >= 0 else 0
+    return told_tokens(usage, name) if isinstance(usage, dict) else 0

@@ -153,21 +153,6 @@ def check_jobs(
         return checker.check(file, settings) if notes is None else checker.recall(file, notes)
 
 
-def find_job(
-    path: Path, wanted: str, flags: RequestFlags, backends: Backends, reading: Reading = Reading()
-) -> Job | None:
-    """The job with this id, None where the file has none; lines at fault are passed over."""
-    with open_jobs(path) as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                job = parse_line(_without_bom(line, number), number, flags, backends, reading.check_stop_when)
-            except BadJobLine:
-                continue
-            if job.id == wanted:
-                return job
-    return None
-
-
 class _Checker:
     """What one pass over the file has found so far, or over what an earlier pass has noted."""
 

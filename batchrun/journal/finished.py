@@ -125,12 +125,9 @@ class FinishedIndex:
         slot = self._find(id, hash(request))
         return slot is not None and self._is_over(slot)
 
-    def verdict(self, id: str, request: str) -> Standing:
-        """What is to be done about a job (C3). Of another request only an answer is worth keeping, a failure is not."""
-        return self.look_up(id, request)[0]
-
     def look_up(self, id: str, request: str) -> Found:
-        """The verdict, and how the record that counts for `id` ended, whatever its request; None where there is none.
+        """What is to be done about a job (C3), and how the record that counts for `id` ended, whatever its request;
+        None where there is none. Of another request only an answer is worth keeping, a failure is not.
 
         A start asks this a million times: one call, and nothing made that is not asked for.
         """

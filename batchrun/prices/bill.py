@@ -20,31 +20,6 @@ class Rates:
     cache_write: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """What something cost in US dollars, part by part; bills add up.
-
-    `input` leaves out what the cache took or gave, `other` is what is not counted in tokens, such as searches.
-    `saved_by_cache` is against paying all input as plain input, below 0 where writing cost more than reading saved;
-    `saved_by_batch` is against asking live.
-    """
-
-    input: float = 0.0
-    output: float = 0.0
-    cache_read: float = 0.0
-    cache_write: float = 0.0
-    other: float = 0.0
-    saved_by_cache: float = 0.0
-    saved_by_batch: float = 0.0
-
-    @property
-    def total(self) -> float:
-        return self.input + self.output + self.cache_read + self.cache_write + self.other
-
-    def __add__(self, other: Bill) -> Bill:
-        return Bill(*(getattr(self, part.name) + getattr(other, part.name) for part in fields(Bill)))
-
-
 class PriceRange(NamedTuple):
     """What a run may cost at least and at most, in US dollars."""
 

@@ -14,12 +14,10 @@ from genai_prices import Usage
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelPrice, TieredPrices
 
-from batchrun.prices.bill import Bill, Rates
+from batchrun.prices.bill import Rates
 
-_NOTHING = Decimal(0)
-# The prices that make up a part of a bill; a token is charged at the narrowest one that its model has.
-_CACHE_READ = frozenset({"cache_read_mtok"})
-_CACHE_WRITE = frozenset({"cache_write_mtok", "cache_write_5m_mtok", "cache_write_1h_mtok"})
+# What a model takes for what a cache gave or took; without them all of it is plain input.
+_CACHE = frozenset({"cache_read_mtok", "cache_write_mtok", "cache_write_5m_mtok", "cache_write_1h_mtok"})
 
 
 def seller_at(base_url: str) -> str | None:
@@ -89,31 +87,8 @@ def saved_by_cache(price: ModelPrice, tokens: Usage) -> float:
     return float(_plain(price).calc_price(tokens)["total_price"]) - total(price, tokens)
 
 
-def bill(price: ModelPrice, live: ModelPrice, tokens: Usage) -> Bill:
-    """The same in its parts; `live` is the price outside a batch. Raises ValueError as `total` does."""
-    parts = price.calc_price(tokens)
-    # What is left when a part costs nothing tells what it costs, whichever of the rates applies to which token.
-    whole = parts["total_price"]
-    cache_read = whole - _without(price, _CACHE_READ).calc_price(tokens)["total_price"]
-    cache_write = whole - _without(price, _CACHE_WRITE).calc_price(tokens)["total_price"]
-    as_plain_input = _plain(price).calc_price(tokens)["total_price"]
-    return Bill(
-        input=float(parts["input_price"] - cache_read - cache_write),
-        output=float(parts["output_price"]),
-        cache_read=float(cache_read),
-        cache_write=float(cache_write),
-        other=float(whole - parts["input_price"] - parts["output_price"]),
-        saved_by_cache=float(as_plain_input - whole),
-        saved_by_batch=float(live.calc_price(tokens)["total_price"] - whole),
-    )
-
-
-def _without(price: ModelPrice, names: frozenset[str]) -> ModelPrice:
-    return ModelPrice(**{name: _NOTHING if name in names and rate else rate for name, rate in vars(price).items()})
-
-
 def _plain(price: ModelPrice) -> ModelPrice:
-    return ModelPrice(**{name: rate for name, rate in vars(price).items() if name not in _CACHE_READ | _CACHE_WRITE})
+    return ModelPrice(**{name: rate for name, rate in vars(price).items() if name not in _CACHE})
 
 
 def _lowest(rate: Decimal | TieredPrices | None) -> float | None:

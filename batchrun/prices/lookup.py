@@ -15,7 +15,7 @@ from genai_prices.types import ModelPrice
 
 from batchrun.jobs.volume import Volume
 from batchrun.prices import listing
-from batchrun.prices.bill import Bill, PriceRange, Rates
+from batchrun.prices.bill import PriceRange, Rates
 from batchrun.providers.provider import Wire
 from batchrun.spent import Charge
 
@@ -50,30 +50,14 @@ class Prices:
     def __repr__(self) -> str:
         return f"<Prices {len(self._overrides)} of the user's own>"
 
-    def cost(
-        self,
-        model: str,
-        usage: Mapping[str, Any],
-        seller: str | None,
-        *,
-        batch: bool = False,
-        at: datetime | None = None,
-    ) -> float | None:
-        """US dollars for one answer, by the usage that its provider told. Where the list has no price for a batch, the
-        live one."""
-        price = self._price(model, seller, _context(usage, batch), at)
-        try:
-            return None if price is None else listing.total(price, listing.tokens_of(usage, seller))
-        except ValueError:
-            return None
-
     def charge(
         self, models: Iterable[str], usage: Mapping[str, Any], seller: str | None, *, at: datetime | None = None
     ) -> Charge | None:
-        """The same with what the cache saved, by the first of these names of a model that has a price: the user's own
-        prices before the list's, whichever name they were set for."""
+        """What one answer cost, by the usage that its provider told, and what the cache saved. The first of these names
+        of a model counts that has a price: the user's own prices before the list's, whichever name they were set for.
+        """
         for model in sorted(dict.fromkeys(models), key=lambda name: self._own(name) is None):
-            price = self._price(model, seller, _context(usage, batch=False), at)
+            price = self._price(model, seller, _context(usage), at)
             if price is not None:
                 try:
                     tokens = listing.tokens_of(usage, seller)
@@ -82,29 +66,9 @@ class Prices:
                     return None
         return None
 
-    def bill(
-        self,
-        model: str,
-        usage: Mapping[str, Any],
-        seller: str | None,
-        *,
-        batch: bool = False,
-        at: datetime | None = None,
-    ) -> Bill | None:
-        """The same in its parts, and what cache and batch saved; five times the work."""
-        context = _context(usage, batch)
-        price = self._price(model, seller, context, at)
-        live = self._price(model, seller, {name: context[name] for name in context if name not in _BATCH}, at)
-        try:
-            return (
-                None if price is None or live is None else listing.bill(price, live, listing.tokens_of(usage, seller))
-            )
-        except ValueError:
-            return None
-
-    def rates(self, model: str, seller: str | None, *, batch: bool = False, at: datetime | None = None) -> Rates | None:
+    def rates(self, model: str, seller: str | None, *, at: datetime | None = None) -> Rates | None:
         """US dollars per million tokens; of a price that rises with the length of the request, the lowest."""
-        price = self._price(model, seller, _context({}, batch), at)
+        price = self._price(model, seller, {}, at)
         return None if price is None else listing.rates_in(price)
 
     def price_range(
@@ -113,14 +77,13 @@ class Prices:
         volume: Volume,
         seller: str | None,
         *,
-        batch: bool = False,
         at: datetime | None = None,
     ) -> PriceRange | None:
         """What `volume` may cost: from one token an answer to all that they may have. Reading a cache may cost less.
 
         None also where some of the items have no bound.
         """
-        price = self._price(model, seller, _context({}, batch), at)
+        price = self._price(model, seller, {}, at)
         if price is None or volume.unbounded or not volume.items:
             return None
         bytes_each = volume.input_bytes / volume.items
@@ -148,8 +111,8 @@ class Prices:
             return None
 
 
-def _context(usage: Mapping[str, Any], batch: bool) -> dict[str, str]:
-    """What else a price depends on: a batch, and the speed that the answer says it was given at."""
-    is_batch = batch or usage.get("service_tier") == "batch"
+def _context(usage: Mapping[str, Any]) -> dict[str, str]:
+    """What else a price depends on, as the answer says it: a batch, and the speed that it was given at."""
+    is_batch = usage.get("service_tier") == "batch"
     speed = usage.get("speed")
     return (_BATCH if is_batch else {}) | ({"speed": speed} if isinstance(speed, str) else {})

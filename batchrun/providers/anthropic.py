@@ -20,7 +20,7 @@ import orjson
 
 from batchrun.errors import CredentialsError, NoCredentialsError
 from batchrun.failure import AttemptFailed, Cause, Failure
-from batchrun.masking import kept_message
+from batchrun.masking import scrubbed
 from batchrun.providers.credential import given_key, require_safe, sendable, unanswered_without_key
 from batchrun.providers.failures import cause_of_status, retry_after
 from batchrun.providers.provider import BackendConfig, ConnectionWatch, HearsQuotas, Request, Wire
@@ -94,8 +94,8 @@ class AnthropicProvider:
     async def drop(self) -> None:
         await self._transport.drop()
 
-    def kept(self, text: str) -> str:
-        return kept_message(text, self._secret)
+    def scrubbed(self, text: str) -> str:
+        return scrubbed(text, self._secret)
 
     async def close(self) -> None:
         await self._client.close()
@@ -132,7 +132,7 @@ class AnthropicProvider:
         except WIRE_ERRORS as exc:  # in the body of an error, which the SDK reads before it tells of it
             raise AttemptFailed(broken(exc, self._secret, None)) from exc
         except anthropic.AnthropicError as exc:  # a credential that could not be loaded or refreshed
-            message = kept_message(str(exc), self._secret)
+            message = scrubbed(str(exc), self._secret)
             raise AttemptFailed(Failure(Cause.CREDENTIALS, message)) from exc
         finally:
             CONNECTION_WATCH.reset(token)
@@ -166,7 +166,7 @@ class AnthropicProvider:
             text = unanswered_without_key(text, self._backend)
         return Failure(
             cause=cause_of_status(exc.status_code, exc.error_code),
-            message=kept_message(text, self._secret),
+            message=scrubbed(text, self._secret),
             status=exc.status_code,
             retry_after=retry_after(exc.response.headers, datetime.now(UTC), exc.status_code),
             request_id=exc.request_id,

@@ -16,7 +16,7 @@ import orjson
 
 from batchrun import __version__
 from batchrun.failure import AttemptFailed, Failure
-from batchrun.masking import kept_message
+from batchrun.masking import scrubbed
 from batchrun.providers.chat_errors import ChatError, error_in
 from batchrun.providers.credential import given_key, require_safe, unanswered_without_key
 from batchrun.providers.failures import retry_after
@@ -88,9 +88,9 @@ class OpenAIChatProvider:
         """Close every connection, those in use too."""
         await self._transport.drop()
 
-    def kept(self, text: str) -> str:
+    def scrubbed(self, text: str) -> str:
         """The part of a foreign text that may be kept: short, on one line, without the credential."""
-        return kept_message(text, self._secret)
+        return scrubbed(text, self._secret)
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -153,7 +153,7 @@ class OpenAIChatProvider:
             message = unanswered_without_key(message, self._backend)
         return Failure(
             cause=error.cause(status),
-            message=self.kept(message),
+            message=self.scrubbed(message),
             status=status,
             retry_after=retry_after(response.headers, datetime.now(UTC), status),
             request_id=request_id_of(response),

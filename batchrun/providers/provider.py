@@ -138,7 +138,7 @@ class Provider(Protocol):
     async def drop(self) -> None:
         """Close every connection, those in use too: each attempt on one of them breaks, the next makes a new one."""
 
-    def kept(self, text: str) -> str:
+    def scrubbed(self, text: str) -> str:
         """The part of a foreign text that may be kept: short, on one line, without the credential."""
 
     async def close(self) -> None: ...

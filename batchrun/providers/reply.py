@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import httpx2
 
 from batchrun.failure import AttemptFailed, Cause, Failure
-from batchrun.masking import kept_message
+from batchrun.masking import scrubbed
 from batchrun.providers.provider import HearsQuotas, Pace
 from batchrun.providers.quota import Quota, quotas_in
 from batchrun.providers.transport import body_of
@@ -49,7 +49,7 @@ class HttpReply:
         """
         if not self.is_stream and "json" not in self._content_type:
             kind = self._content_type[:100] or "no content type"
-            message = kept_message(f"status 200 with {kind}: some gateway's page, not an answer", self._secret)
+            message = scrubbed(f"status 200 with {kind}: some gateway's page, not an answer", self._secret)
             raise AttemptFailed(Failure(Cause.SERVER_ERROR, message, status=200))
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -90,7 +90,7 @@ def request_id_of(response: httpx2.Response) -> str | None:
 
 def broken(exc: Exception, secret: str | None, request_id: str | None) -> Failure:
     """A connection was lost after the head of an answer."""
-    message = kept_message(f"the connection broke in mid-answer ({exc})", secret)
+    message = scrubbed(f"the connection broke in mid-answer ({exc})", secret)
     return Failure(Cause.BROKEN, message, request_id=request_id)
 
 
@@ -100,7 +100,7 @@ def unanswered(exc: Exception, secret: str | None) -> Failure:
     if any(isinstance(link, OSError) and link.errno in (errno.EMFILE, errno.ENFILE) for link in chain):
         return Failure(Cause.LOCAL, "too many open files")
     told = next((link for link in chain if isinstance(link, WIRE_ERRORS)), exc)
-    message = kept_message(str(told) or type(told).__name__, secret)
+    message = scrubbed(str(told) or type(told).__name__, secret)
     if any(isinstance(link, ssl.SSLCertVerificationError) for link in chain):
         return Failure(Cause.TLS, message)
     if any(isinstance(link, _UNREACHED) for link in chain):

@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
-from batchrun.masking import kept_message, masked
+from batchrun.masking import masked, scrubbed
 from batchrun.stream.pipe import SinkFailed
 
 # Whose frames are nobody's own: ours, and those of the standard library with what is installed below it.
@@ -39,7 +39,7 @@ class Blame:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         if exc is not None and not isinstance(exc, SinkFailed) and (self._in_thread or not _is_ours(exc)):
-            raise SinkFailed(f"{self._name}: {kept_message(masked(explain(exc), os.environ), None)}") from exc
+            raise SinkFailed(f"{self._name}: {scrubbed(masked(explain(exc), os.environ), None)}") from exc
 
 
 def explain(exc: BaseException) -> str:

@@ -46,7 +46,7 @@ async def attempt(
     except AttemptFailed as failed:
         raise AttemptFailed(_with_part(failed.failure, fold)) from failed
     except (ProtocolError, Truncated, StreamError) as exc:
-        raise AttemptFailed(_with_part(Failure(_cause_of(exc), provider.kept(str(exc))), fold)) from exc
+        raise AttemptFailed(_with_part(Failure(_cause_of(exc), provider.scrubbed(str(exc))), fold)) from exc
     finally:
         CHARGE.reset(token)
 

@@ -26,11 +26,11 @@ from batchrun.stream.message import (
     cut_content,
     json_object,
     message_of,
-    told_output_tokens,
 )
 from batchrun.stream.pieces import Pieces
 from batchrun.stream.sse import ProtocolError, ServerSentEvent
 from batchrun.stream.text_runs import texts_of_choice
+from batchrun.stream.usage import told_tokens
 
 DONE = b"[DONE]"
 
@@ -102,7 +102,7 @@ class ChatFold:
     @property
     def received_tokens(self) -> int:
         """Output tokens so far: the provider's number where it has told one, else an estimate by length."""
-        return max(told_output_tokens(self._usage), self._estimate())
+        return max(told_tokens(self._usage, "output_tokens"), self._estimate())
 
     def feed(self, data: bytes) -> Kind:
         """Take one event.
@@ -154,7 +154,9 @@ class ChatFold:
             self._flags.add("no_finish_reason")
         stop_reason = self._stop_reason()
         content = self._content(stop_reason)
-        if not told_output_tokens(self._usage) and (self.content_characters or "output_tokens" not in self._usage):
+        if not told_tokens(self._usage, "output_tokens") and (
+            self.content_characters or "output_tokens" not in self._usage
+        ):
             self._flags.add(USAGE_ESTIMATED)
             self._usage["output_tokens"] = self._estimate()
         return message_of(self._head, content, stop_reason, self._usage, tuple(sorted(self._flags)))
@@ -162,7 +164,7 @@ class ChatFold:
     def cut(self, stop_reason: str, characters: int) -> Message:
         """The answer so far, its text cut after so many characters: ended by us, with a stop reason of ours unless it
         is known to be a refusal."""
-        if not self.is_complete or not told_output_tokens(self._usage):
+        if not self.is_complete or not told_tokens(self._usage, "output_tokens"):
             self._flags.add(USAGE_ESTIMATED)
             self._usage = self._usage | {"output_tokens": self.received_tokens}
         # A tool that the model calls beside its text is never whole where the text is cut.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from batchrun.stream.usage import count_of
+
 
 def usage_of(told: object) -> dict[str, Any]:
     """`input_tokens`, `output_tokens` and the cache's counts, as far as they were told, beside all else that was (the
@@ -21,8 +23,8 @@ def usage_of(told: object) -> dict[str, Any]:
     }
     details = told.get("prompt_tokens_details")
     details = details if isinstance(details, dict) else {}
-    read, written = _count(details.get("cached_tokens")) or 0, _count(details.get("cache_write_tokens")) or 0
-    prompt, completion = _count(told.get("prompt_tokens")), _count(told.get("completion_tokens"))
+    read, written = count_of(details.get("cached_tokens")) or 0, count_of(details.get("cache_write_tokens")) or 0
+    prompt, completion = count_of(told.get("prompt_tokens")), count_of(told.get("completion_tokens"))
     counts = {
         "input_tokens": None if prompt is None else max(0, prompt - read - written),
         "cache_read_input_tokens": read or None,
@@ -30,8 +32,3 @@ def usage_of(told: object) -> dict[str, Any]:
         "output_tokens": completion,
     }
     return usage | {name: count for name, count in counts.items() if count is not None}
-
-
-def _count(value: object) -> int | None:
-    """A number of tokens; a gateway may send anything, and an odd count must not cost the answer."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -19,6 +19,7 @@ from batchrun.providers.failures import cause_of_error_type
 from batchrun.stream.pieces import Pieces
 from batchrun.stream.sse import ProtocolError, ServerSentEvent
 from batchrun.stream.text_runs import GROWTH, pieces_of_block
+from batchrun.stream.usage import told_tokens
 
 CHARACTERS_A_TOKEN = 4  # the provider's own rule of thumb for English; used only where it never told the number
 USAGE_ESTIMATED = "usage_estimated"  # the flag that says so
@@ -130,7 +131,7 @@ class MessageFold:
     def received_tokens(self) -> int:
         """Output tokens so far: the provider's number where it has told one, else an estimate by length."""
         estimate = -(-self.content_characters // CHARACTERS_A_TOKEN)
-        return max(told_output_tokens(self._usage), estimate)
+        return max(told_tokens(self._usage, "output_tokens"), estimate)
 
     def feed(self, data: bytes) -> Kind:
         """Take one event.
@@ -331,7 +332,7 @@ def message_of(
     if not content and stop_reason == "end_turn":
         flags = (*flags, "empty_answer")
     model = str(head.get("model") or "")
-    tokens = told_output_tokens(usage)
+    tokens = told_tokens(usage, "output_tokens")
     return Message(str(head.get("id") or ""), model, text, content, stop_reason, usage, tokens, flags)
 
 
@@ -347,13 +348,6 @@ def cut_content(content: list[dict[str, Any]], characters: int) -> list[dict[str
         if characters <= 0:
             break
     return kept
-
-
-def told_output_tokens(usage: dict[str, Any]) -> int:
-    """The count in `usage`, 0 where it holds none."""
-    # A gateway may send anything here; an odd count must not cost the answer.
-    told = usage.get("output_tokens")
-    return told if isinstance(told, int) and told > 0 else 0
 
 
 def json_object(data: bytes) -> dict[str, Any]:

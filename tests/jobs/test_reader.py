@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from batchrun.errors import ExitCode, JobFileError, JobFileUnreadable, UsageError
 from batchrun.jobs.job import RequestFlags
 from batchrun.jobs.line import BOM, parse_line
-from batchrun.jobs.reader import Reading, Selection, check_jobs, find_job
+from batchrun.jobs.reader import Reading, Selection, check_jobs
 from tests.jobs.lines import BACKENDS, FLAGS, checked, encoded, everything, faults, ids, simple
 
 
@@ -353,22 +353,3 @@ def test_memory_grows_with_ids_and_not_with_text(path: Path) -> None:
     assert peak / 20_000 < 300
     assert held / 20_000 < 40
     assert peak_of_reading - held < 100_000
-
-
-# -- one job -----------------------------------------------------------------------------------------------------------
-
-
-def test_one_job_is_found_by_its_id(path: Path) -> None:
-    """As the run would send it; lines at fault and blank ones are passed over."""
-    path.write_bytes(BOM + lines("a") + b"\nnot json\n" + lines("b"))
-    found = find_job(path, "b", FLAGS, BACKENDS)
-    assert found is not None
-    assert (found.id, found.line) == ("b", 4)
-    assert find_job(path, "a", FLAGS, BACKENDS) is not None
-    assert find_job(path, "c", FLAGS, BACKENDS) is None
-
-
-def test_a_job_of_a_missing_file_cannot_be_found(path: Path) -> None:
-    """The same error as for a run."""
-    with pytest.raises(JobFileUnreadable):
-        find_job(path, "a", FLAGS, BACKENDS)

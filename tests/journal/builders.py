@@ -8,9 +8,9 @@ from typing import Any
 
 from batchrun.errors import JournalError
 from batchrun.journal.disk import DISK, Disk
-from batchrun.journal.reader import read_checkpoints
-from batchrun.journal.record import Checkpoint, Header, encode_checkpoint, encode_result
+from batchrun.journal.record import Checkpoint, Header, encode_checkpoint, encode_result, is_header, parse_checkpoint
 from batchrun.journal.recovery import Recovered, recover
+from batchrun.journal.scan import scan
 from batchrun.journal.state import StateDir
 from batchrun.outcome import Measure, Outcome, Status
 
@@ -87,11 +87,13 @@ def finished_after_restart(state: StateDir, *outcomes: Outcome, disk: Disk = DIS
 
 
 def ids(state: StateDir) -> list[str]:
-    return [checkpoint.id for checkpoint in read_checkpoints(state)]
+    return [checkpoint.id for checkpoint in checkpoints(state)]
 
 
 def checkpoints(state: StateDir) -> list[Checkpoint]:
-    return list(read_checkpoints(state))
+    """Those that are whole, in the order of the file; no lock is taken and nothing repaired."""
+    whole = (data for _, data, is_sound in scan(state.checkpoint) if is_sound)
+    return [parse_checkpoint(data) for data in whole if not is_header(data)]
 
 
 def refusal_of(state: StateDir) -> str:

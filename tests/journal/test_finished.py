@@ -30,7 +30,7 @@ def index_of(*outcomes: Outcome) -> FinishedIndex:
 
 
 def standing(*outcomes: Outcome, request: str = DONE.request) -> Standing:
-    return index_of(*outcomes).verdict("a", request)
+    return index_of(*outcomes).look_up("a", request)[0]
 
 
 @pytest.mark.parametrize("record", [DONE, INCOMPLETE, REFUSED, FAILED])
@@ -102,9 +102,9 @@ def test_a_failure_of_another_request_keeps_nothing(record: Outcome) -> None:
 def test_each_request_of_an_id_has_its_own_standing() -> None:
     """Asked in two wordings, both are finished; going back to the first pays nothing twice (C3)."""
     index = index_of(DONE, outcome("a", request="edited"), failure("a", request="third"))
-    assert index.verdict("a", DONE.request) is Standing.FINISHED
-    assert index.verdict("a", "edited") is Standing.FINISHED
-    assert index.verdict("a", "third") is Standing.CHANGED
+    assert index.look_up("a", DONE.request)[0] is Standing.FINISHED
+    assert index.look_up("a", "edited")[0] is Standing.FINISHED
+    assert index.look_up("a", "third")[0] is Standing.CHANGED
     assert len(index) == 1
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from batchrun.errors import JournalError, NoRunError
-from batchrun.journal.reader import read_checkpoints, read_result
+from batchrun.errors import JournalError
+from batchrun.journal.reader import read_result
 from batchrun.journal.state import StateDir
 from batchrun.journal.writer import Journal
 from tests.journal.builders import HEADER, checkpoints, damage, ids, outcome, state_in, text_of, write
@@ -33,48 +33,6 @@ async def test_reading_while_a_run_writes(tmp_path: Path) -> None:
             await journal.commit(each)
             seen.append(ids(state))
     assert seen == [[], ["a"], ["a", "b"], ["a", "b", "c"]]
-
-
-def test_a_torn_last_line_is_the_end(state: StateDir) -> None:
-    """Wherever the writer is in its line, the lines before it are read, and nothing is called damage."""
-    whole = state.checkpoint.read_bytes()
-    for cut in range(len(whole)):
-        state.checkpoint.write_bytes(whole[:cut])
-        reading = read_checkpoints(state)
-        assert [each.id for each in reading] == list("abc")[: max(0, whole.count(b"\n", 0, cut) - 1)]
-        assert reading.damage == []
-    assert state.checkpoint.read_bytes() == whole[:-1]
-
-
-def test_damage_in_the_middle_is_skipped_and_told(state: StateDir) -> None:
-    """The lines on both sides are read (C8); where the damage is, and how much, is there to be printed."""
-    damage(state.checkpoint, lambda data: data.replace(b'"id":"b"', b'"id":"X"'))
-    reading = read_checkpoints(state)
-    assert [each.id for each in reading] == ["a", "c"]
-    [found] = reading.damage
-    assert (found.file, found.offset) == ("checkpoint.jsonl", state.checkpoint.read_bytes().index(b'{"id":"X"'))
-    assert str(found.length) in str(found)
-
-
-def test_a_reading_can_be_repeated(state: StateDir) -> None:
-    """Each iteration reads the file anew."""
-    reading = read_checkpoints(state)
-    assert len(list(reading)) == 3
-    write(state, outcome("d"))
-    assert len(list(reading)) == 4
-
-
-def test_where_no_run_has_written_there_is_nothing(tmp_path: Path) -> None:
-    """A directory without a checkpoint has none; that is no error."""
-    assert ids(state_in(tmp_path)) == []
-
-
-def test_a_file_that_cannot_be_read_is_told_so(tmp_path: Path) -> None:
-    """One error of ours, with the path in it."""
-    state = state_in(tmp_path)
-    state.checkpoint.mkdir()
-    with pytest.raises(NoRunError, match="checkpoint"):
-        ids(state)
 
 
 def test_each_checkpoint_leads_to_its_answer(state: StateDir) -> None:

@@ -73,7 +73,7 @@ def test_a_file_without_a_damaged_end_has_no_tail() -> None:
 def told_by(survey: Survey) -> tuple[object, ...]:
     """All that a start asks a survey."""
     index = survey.finished
-    items = [(each.id, index.entry(each.id), index.verdict(each.id, each.request)) for each in RECORDS]
+    items = [(each.id, index.entry(each.id), index.look_up(each.id, each.request)[0]) for each in RECORDS]
     damage = (survey.damage.tail, survey.damage.in_the_middle, survey.needs_rebuilding, survey.vouches_for_newest())
     return items, len(index), survey.claims.holes(1 << 20), damage, survey.header, survey.rejected
 

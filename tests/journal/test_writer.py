@@ -83,9 +83,9 @@ async def test_what_was_committed_is_there_after_a_restart(state: StateDir) -> N
 async def test_the_index_knows_what_was_committed(state: StateDir) -> None:
     """`finished` tells at any time what is on disk."""
     with open_journal(state) as journal:
-        assert journal.finished.verdict("a", outcome("a").request) is Standing.PENDING
+        assert journal.finished.look_up("a", outcome("a").request)[0] is Standing.PENDING
         await journal.commit(outcome("a"))
-        assert journal.finished.verdict("a", outcome("a").request) is Standing.FINISHED
+        assert journal.finished.look_up("a", outcome("a").request)[0] is Standing.FINISHED
 
 
 async def test_many_commits_share_few_syncs(state: StateDir) -> None:

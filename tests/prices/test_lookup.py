@@ -16,9 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchrun.jobs.volume import Volume
-from batchrun.prices.bill import Bill, Rates, month_at_this_rate, read_rates
+from batchrun.prices.bill import Rates, month_at_this_rate, read_rates
 from batchrun.prices.lookup import Prices, seller_of
 from batchrun.providers.provider import Wire
+from batchrun.spent import Charge
 
 # No figure of the list stands here: it changes with the package. What is compared is what the package computes.
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
@@ -41,6 +42,19 @@ def listed(model: str, seller: str, tokens: dict[str, int], context: dict[str, s
     return float(calculated.total_price)
 
 
+def charge(
+    model: str, usage: dict[str, Any], seller: str | None, *, batch: bool = False, prices: Prices = PRICES
+) -> Charge:
+    """What an answer costs whose price is known; `batch`: it says that it was given in one."""
+    found = prices.charge([model], usage | ({"service_tier": "batch"} if batch else {}), seller, at=NOW)
+    assert found is not None
+    return found
+
+
+def cost(model: str, usage: dict[str, Any], seller: str | None, *, batch: bool = False) -> float:
+    return charge(model, usage, seller, batch=batch).usd
+
+
 def models(seller: str) -> list[str]:
     """The names of all models of a seller that are sold by tokens."""
     found = []
@@ -61,8 +75,9 @@ def test_each_model_costs_what_the_list_says(seller: str, batch: bool) -> None:
     names = models(seller)
     assert len(names) > 10
     for name in names:
-        cost = PRICES.cost(name, SMALL, seller, batch=batch, at=NOW)
-        assert cost == pytest.approx(listed(name, seller, SMALL, {"processing": "batch"} if batch else None))
+        assert cost(name, SMALL, seller, batch=batch) == pytest.approx(
+            listed(name, seller, SMALL, {"processing": "batch"} if batch else None)
+        )
 
 
 def test_what_the_cache_took_and_gave_is_input_too() -> None:
@@ -70,33 +85,31 @@ def test_what_the_cache_took_and_gave_is_input_too() -> None:
     tokens = {"input_tokens": 44_000, "output_tokens": 500, "cache_read_tokens": 40_000}
     written = {"cache_write_tokens": 3_000, "cache_write_5m_tokens": 2_000, "cache_write_1h_tokens": 1_000}
     expected = listed(HAIKU, "anthropic", tokens | written)
-    assert PRICES.cost(HAIKU, CACHED, "anthropic", at=NOW) == pytest.approx(expected)
+    assert cost(HAIKU, CACHED, "anthropic") == pytest.approx(expected)
     chat = {"prompt_tokens": 44_000, "completion_tokens": 500, "prompt_tokens_details": {"cached_tokens": 40_000}}
     expected = listed("gpt-5", "openai", tokens)
-    assert PRICES.cost("gpt-5", chat, "openai", at=NOW) == pytest.approx(expected)
+    assert cost("gpt-5", chat, "openai") == pytest.approx(expected)
 
 
 def test_a_long_request_may_cost_more_a_token() -> None:
     """The list's steps are followed: the price of all tokens depends on how long the request was."""
     usage = {"input_tokens": 150_000, "output_tokens": 500}
-    assert PRICES.cost(HAIKU, usage, "anthropic", at=NOW) == pytest.approx(listed(HAIKU, "anthropic", usage))
+    assert cost(HAIKU, usage, "anthropic") == pytest.approx(listed(HAIKU, "anthropic", usage))
 
 
 def test_an_answer_says_itself_that_it_was_given_in_a_batch_or_fast() -> None:
     """What the provider tells of its service decides, whatever was asked for."""
-    told = PRICES.cost(HAIKU, SMALL | {"service_tier": "batch"}, "anthropic", at=NOW)
-    assert told == PRICES.cost(HAIKU, SMALL, "anthropic", batch=True, at=NOW)
-    told = PRICES.cost("claude-opus-5", SMALL | {"speed": "fast", "service_tier": "standard"}, "anthropic", at=NOW)
+    told = cost(HAIKU, SMALL | {"service_tier": "batch"}, "anthropic")
+    assert told == cost(HAIKU, SMALL, "anthropic", batch=True)
+    told = cost("claude-opus-5", SMALL | {"speed": "fast", "service_tier": "standard"}, "anthropic")
     assert told == pytest.approx(listed("claude-opus-5", "anthropic", SMALL, {"speed": "fast"}))
 
 
-def test_searches_are_on_the_bill() -> None:
+def test_searches_are_paid_too() -> None:
     """They cost more than most answers."""
     usage = SMALL | {"server_tool_use": {"web_search_requests": 3}}
-    bill = PRICES.bill(HAIKU, usage, "anthropic", at=NOW)
-    assert bill is not None
-    assert bill.other == pytest.approx(listed(HAIKU, "anthropic", {"web_searches": 3}))
-    assert bill.total == PRICES.cost(HAIKU, usage, "anthropic", at=NOW)
+    searches = listed(HAIKU, "anthropic", {"web_searches": 3})
+    assert cost(HAIKU, usage, "anthropic") == pytest.approx(cost(HAIKU, SMALL, "anthropic") + searches)
 
 
 UNKNOWN: dict[str, tuple[str, dict[str, Any], str | None]] = {
@@ -117,8 +130,7 @@ UNKNOWN: dict[str, tuple[str, dict[str, Any], str | None]] = {
 def test_what_is_not_known_is_not_nothing(model: str, usage: dict[str, Any], seller: str | None) -> None:
     """None, which is said; 0 would be believed. Asked again it is the same."""
     for _ in range(2):
-        assert PRICES.cost(model, usage, seller, at=NOW) is None
-        assert PRICES.bill(model, usage, seller, at=NOW) is None
+        assert PRICES.charge([model], usage, seller, at=NOW) is None
 
 
 numbers = st.none() | st.integers(-5, 2**70) | st.floats() | st.text(max_size=3) | st.dictionaries(st.text(), st.none())
@@ -132,8 +144,8 @@ fields = (
 def test_no_usage_is_worse_than_unknown(usage: dict[str, Any]) -> None:
     """A gateway may send anything; an odd count must not cost the answer."""
     for seller in ("anthropic", "openai", "groq"):
-        cost = PRICES.cost("claude-haiku-4-5", usage, seller, at=NOW)
-        assert cost is None or cost >= 0
+        found = PRICES.charge(["claude-haiku-4-5"], usage, seller, at=NOW)
+        assert found is None or found.usd >= 0
 
 
 @pytest.mark.parametrize(
@@ -155,51 +167,24 @@ def test_who_sells_is_told_by_the_address(base_url: str | None, wire: Wire, sell
 
 def test_claude_costs_its_price_behind_any_address() -> None:
     """Nobody has one at home."""
-    assert PRICES.cost(HAIKU, SMALL, None, at=NOW) == PRICES.cost(HAIKU, SMALL, "anthropic", at=NOW)
+    assert cost(HAIKU, SMALL, None) == cost(HAIKU, SMALL, "anthropic")
 
 
-# -- what it is made of ------------------------------------------------------------------------------------------------
+# -- what the cache saved ----------------------------------------------------------------------------------------------
 
 
-def test_a_bill_is_made_of_its_parts() -> None:
-    """Input, output and cache add up to the price, and what the cache saved is against none at all."""
-    bill = PRICES.bill(FLAT, CACHED, "anthropic", at=NOW)
-    assert bill is not None
-    assert bill.total == pytest.approx(PRICES.cost(FLAT, CACHED, "anthropic", at=NOW))
-    rates = PRICES.rates(FLAT, "anthropic", at=NOW)
-    assert rates is not None
-    assert bill.input == pytest.approx(rates.input * 1_000 / 1e6)
-    assert bill.output == pytest.approx(rates.output * 500 / 1e6)
-    assert rates.cache_read is not None
-    assert bill.cache_read == pytest.approx(rates.cache_read * 40_000 / 1e6)
-    assert min(bill.cache_write, bill.saved_by_cache) > 0
+def test_what_a_cache_saved_is_against_none_at_all() -> None:
+    """The same tokens as plain input; nothing where there was no cache."""
+    paid = charge(FLAT, CACHED, "anthropic")
     uncached = listed(FLAT, "anthropic", {"input_tokens": 44_000, "output_tokens": 500})
-    assert bill.total + bill.saved_by_cache == pytest.approx(uncached)
-    assert bill.saved_by_batch == 0
+    assert paid.usd + paid.saved_by_cache == pytest.approx(uncached)
+    assert paid.saved_by_cache > 0
+    assert charge(FLAT, SMALL, "anthropic").saved_by_cache == 0
 
 
 def test_a_cache_that_is_only_written_saves_nothing() -> None:
-    """It cost more than plain input, and the bill says so."""
-    bill = PRICES.bill(HAIKU, SMALL | {"cache_creation_input_tokens": 5_000}, "anthropic", at=NOW)
-    assert bill is not None
-    assert bill.saved_by_cache < 0
-
-
-def test_a_batch_saves_against_asking_live() -> None:
-    """Both ways of paying are compared for the same answer."""
-    bill = PRICES.bill(HAIKU, CACHED, "anthropic", batch=True, at=NOW)
-    assert bill is not None
-    assert bill.saved_by_batch > 0
-    assert bill.total + bill.saved_by_batch == pytest.approx(PRICES.cost(HAIKU, CACHED, "anthropic", at=NOW))
-
-
-def test_bills_add_up() -> None:
-    """A night is the sum of its answers."""
-    bill = PRICES.bill(HAIKU, CACHED, "anthropic", at=NOW)
-    assert bill is not None
-    night = sum((bill, bill), Bill())
-    assert night.total == pytest.approx(2 * bill.total)
-    assert night.saved_by_cache == pytest.approx(2 * bill.saved_by_cache)
+    """It cost more than plain input, and that is said."""
+    assert charge(HAIKU, SMALL | {"cache_creation_input_tokens": 5_000}, "anthropic").saved_by_cache < 0
 
 
 # -- the user's own prices ---------------------------------------------------------------------------------------------
@@ -208,35 +193,30 @@ def test_bills_add_up() -> None:
 def test_a_price_of_the_users_own_wins() -> None:
     """Over the list, and where there is none: a rebate, a machine at home, a model of tomorrow."""
     own = Prices({HAIKU: Rates(1.0, 2.0, 0.5, 3.0), "llama3.2": Rates(0.0, 0.0)})
-    bill = own.bill(HAIKU, CACHED, "anthropic", at=NOW)
-    assert bill is not None
-    assert (bill.input, bill.output) == pytest.approx((0.001, 0.001))
-    assert (bill.cache_read, bill.cache_write) == pytest.approx((0.02, 0.009))
-    assert own.cost("llama3.2", SMALL, None) == 0.0
-    assert own.cost("claude-opus-5", SMALL, "anthropic", at=NOW) == PRICES.cost(
-        "claude-opus-5", SMALL, "anthropic", at=NOW
-    )
+    # Input, output, what the cache gave and what it took.
+    assert charge(HAIKU, CACHED, "anthropic", prices=own).usd == pytest.approx(0.001 + 0.001 + 0.02 + 0.009)
+    assert charge("llama3.2", SMALL, None, prices=own).usd == 0.0
+    assert charge("claude-opus-5", SMALL, "anthropic", prices=own) == charge("claude-opus-5", SMALL, "anthropic")
 
 
 def test_a_price_of_the_users_own_may_leave_the_cache_out() -> None:
     """Then it is input like any other."""
     own = Prices({HAIKU: Rates(1.0, 2.0)})
-    assert own.cost(HAIKU, CACHED, "anthropic") == pytest.approx((44_000 * 1.0 + 500 * 2.0) / 1e6)
+    assert charge(HAIKU, CACHED, "anthropic", prices=own).usd == pytest.approx((44_000 * 1.0 + 500 * 2.0) / 1e6)
 
 
 def test_a_price_of_the_users_own_is_halved_in_a_batch() -> None:
     """As both providers that have batches halve theirs."""
     own = Prices({HAIKU: Rates(1.0, 2.0)})
-    assert own.cost(HAIKU, SMALL, "anthropic", batch=True) == pytest.approx(0.001)
-    assert own.rates(HAIKU, "anthropic", batch=True) == Rates(0.5, 1.0)
+    assert charge(HAIKU, SMALL, "anthropic", batch=True, prices=own).usd == pytest.approx(0.001)
 
 
 @pytest.mark.parametrize("name", ["gpt-6-2026-10-01", "gpt-6-20261001", "gpt-6@20261001", "gpt-6:latest", "gpt-6"])
 def test_a_price_of_the_users_own_holds_for_each_edition(name: str) -> None:
     """The answer names the model with its day; another model with a longer name is another one."""
     own = Prices({"gpt-6": Rates(1.0, 2.0)})
-    assert own.cost(name, SMALL, None) == pytest.approx(0.002)
-    assert own.cost("gpt-6-mini", SMALL, None) is None
+    assert charge(name, SMALL, None, prices=own).usd == pytest.approx(0.002)
+    assert own.charge(["gpt-6-mini"], SMALL, None) is None
 
 
 def test_prices_are_read_from_the_configuration() -> None:
@@ -271,14 +251,10 @@ def test_a_run_has_a_price_range_before_it_begins() -> None:
     volume = Volume(items=100, input_bytes=100 * 4_000, max_tokens=100 * 500)
     span = PRICES.price_range(HAIKU, volume, "anthropic", at=NOW)
     assert span is not None
-    usual = PRICES.cost(HAIKU, {"input_tokens": 1_100, "output_tokens": 300}, "anthropic", at=NOW)
-    assert usual is not None
+    usual = cost(HAIKU, {"input_tokens": 1_100, "output_tokens": 300}, "anthropic")
     assert 0 < span.low < 100 * usual < span.high
-    most = PRICES.cost(HAIKU, {"input_tokens": 2_000, "output_tokens": 500}, "anthropic", at=NOW)
-    assert span.high == pytest.approx(100 * (most or 0))
-    half = PRICES.price_range(HAIKU, volume, "anthropic", batch=True, at=NOW)
-    assert half is not None
-    assert half.high < span.high
+    most = cost(HAIKU, {"input_tokens": 2_000, "output_tokens": 500}, "anthropic")
+    assert span.high == pytest.approx(100 * most)
 
 
 @pytest.mark.parametrize(

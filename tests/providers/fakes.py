@@ -98,7 +98,7 @@ class FakeProvider:
     def listen(self, heard: HearsQuotas) -> None:
         self.heard = heard
 
-    def kept(self, text: str) -> str:
+    def scrubbed(self, text: str) -> str:
         return text
 
     async def warm(self, connect_timeout: float) -> None:

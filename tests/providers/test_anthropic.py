@@ -137,7 +137,7 @@ async def test_what_the_embedded_provider_says_keeps_its_words() -> None:
     """The key that is sent to it is no word of its messages, from which a key is taken out."""
     async with provider_for(BackendConfig(simulated=True)) as provider:
         said = "The simulated rate limit of this organization was exceeded."
-        assert provider.kept(said) == said
+        assert provider.scrubbed(said) == said
 
 
 async def test_an_identity_of_the_workload_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -278,7 +278,7 @@ async def test_a_key_that_is_echoed_is_struck_out() -> None:
     page = whole(200, f"text/{CANARY}", b"")
     async with conversation(saying(refusal, redirect, page), key_env="CHAT_KEY") as (_, provider):
         told = [await failure_of(provider) for _ in range(3)]
-        assert provider.kept(f"x {CANARY}") == "x ***"
+        assert provider.scrubbed(f"x {CANARY}") == "x ***"
     assert CANARY not in repr(told)
     assert told[0].message == "Incorrect API key provided: ***."
 

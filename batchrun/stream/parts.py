@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from batchrun.stream.message import Message
+from batchrun.stream.usage import count_of
 
 PAUSE = "pause_turn"
 PAUSED = "paused"  # the flag of an answer that was put together
@@ -16,7 +17,7 @@ PAUSED = "paused"  # the flag of an answer that was put together
 MAX_PAUSES = 5
 
 
-class Turns:
+class Parts:
     """The parts of one item's answer so far."""
 
     __slots__ = ("_pauses", "_said")
@@ -26,7 +27,7 @@ class Turns:
         self._pauses = 0
 
     def __repr__(self) -> str:
-        return f"<Turns {self._pauses} pauses>"
+        return f"<Parts {self._pauses} pauses>"
 
     @property
     def has_begun(self) -> bool:
@@ -74,10 +75,7 @@ def _sum(said: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
 def _both(said: Any, part: Any) -> Any:
     if isinstance(said, dict) and isinstance(part, dict):
         return _sum(said, part)
-    if _is_count(said) and _is_count(part):
-        return said + part
+    one, other = count_of(said), count_of(part)
+    if one is not None and other is not None:
+        return one + other
     return said if part is None else part
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
