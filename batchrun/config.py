@@ -33,7 +33,7 @@ from batchrun.stream.pipe import DEFAULT_SIZE
 PREFIX = "BATCHRUN_"
 # What a run tells those whom it starts (with BATCHRUN_MODEL, a setting as well), and the seeds of the long tests: both
 # may start batchrun in their turn.
-NOT_SETTINGS = frozenset({"BATCHRUN_ID", "BATCHRUN_STATUS"})
+NOT_SETTINGS = frozenset({"BATCHRUN_ID", "BATCHRUN_STATUS", "BATCHRUN_WEBHOOK_SECRET"})
 NOT_OURS = "BATCHRUN_SOAK_"
 
 
@@ -166,6 +166,8 @@ def _sinks(jobs: Path, values: Mapping[str, Any]) -> SinkConfig:
         functions=values.get("sink", ()),
         commands=values.get("each", ()),
         out_dir=values.get("out_dir"),
+        webhooks=values.get("webhook", ()),
+        insecure_http=values.get("insecure_http", False),
         parallel=values.get("each_parallel"),
         time_limit=values.get("sink_timeout", TIME_LIMIT),
     )

@@ -114,6 +114,10 @@ def read_url(value: object) -> str:
     return str(value)
 
 
+def read_urls(value: object) -> tuple[str, ...]:
+    return tuple(read_url(each) for each in read_texts(value))
+
+
 def read_yes(value: object) -> bool:
     if isinstance(value, bool):
         return value
@@ -213,6 +217,7 @@ SETTINGS: dict[str, Setting] = {
     "sink": Setting("run", read_texts, "none", "Give each answer to this module:function; may be given again."),
     "each": Setting("run", read_texts, "none", "Run this command on each answer; may be given again."),
     "out_dir": Setting("run", read_path, "none", "Write each answer to a file in this directory."),
+    "webhook": Setting("run", read_urls, "none", "POST each answer to this URL as JSON; may be given again."),
     "buffer": Setting("run", read_whole, "16", "Pieces between the stream and a --sink that takes them as they come."),
     "each_parallel": Setting("run", read_whole, "one a core", "How many --each commands run at once."),
     "sink_timeout": Setting("run", read_duration, "600s", "For one --each command, or one call of a --sink."),

@@ -97,6 +97,13 @@ SAMPLES: dict[str, Sample] = {
     ),
     "each": Sample(lambda c: c.sinks.commands, (), ('["a", "b"]', ("a", "b")), ("c", ("c",)), (["d"], ("d",))),
     "out_dir": _path(lambda c: c.sinks.out_dir),
+    "webhook": Sample(
+        lambda c: c.sinks.webhooks,
+        (),
+        ('["https://a", "https://b"]', ("https://a", "https://b")),
+        ("https://c", ("https://c",)),
+        (["https://d"], ("https://d",)),
+    ),
     "buffer": _number(lambda c: c.buffer, 16),
     "each_parallel": _number(lambda c: c.sinks.parallel, None),
     "sink_timeout": _seconds(lambda c: c.sinks.time_limit, 600.0),

@@ -45,6 +45,7 @@ RUN: dict[str, Any] = {
     "sink": Annotated[list[str] | None, _option(TO, "sink", metavar="M:F")],
     "each": Annotated[list[str] | None, _option(TO, "each", metavar="COMMAND")],
     "out_dir": Annotated[Path | None, _option(TO, "out_dir", metavar="DIR")],
+    "webhook": Annotated[list[str] | None, _option(TO, "webhook", metavar="URL")],
     "buffer": Annotated[str | None, _option(TO, "buffer", metavar="N")],
     "each_parallel": Annotated[str | None, _option(TO, "each_parallel", metavar="N")],
     "sink_timeout": Annotated[str | None, _option(TO, "sink_timeout", metavar="DURATION")],

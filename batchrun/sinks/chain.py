@@ -15,7 +15,7 @@ from batchrun.sinks.sink import Sink, SinkItem
 def build_sink(config: SinkConfig) -> Sink | None:
     """The sinks of the configuration as one, None where there are none; not opened yet.
 
-    In this order: the folder, functions, commands. So a function or a command finds the file already there.
+    In this order: the folder, functions, commands, webhooks. So a function or a command finds the file already there.
 
     Raises:
         ConfigError: one of them cannot be.
@@ -27,6 +27,11 @@ def build_sink(config: SinkConfig) -> Sink | None:
         sinks.append(_function(target, config))
     for command in config.commands:
         sinks.append(CommandSink(command, config.parallel, config.time_limit))
+    for url in config.webhooks:
+        # It imports the HTTP client, which takes a third of a second.
+        from batchrun.sinks.webhook import WebhookSink  # noqa: PLC0415
+
+        sinks.append(WebhookSink(url, insecure_http=config.insecure_http, time_limit=config.time_limit))
     if len(sinks) > 1:
         return SinkChain(sinks)
     return sinks[0] if sinks else None

@@ -12,13 +12,16 @@ TIME_LIMIT = 600.0  # seconds; as long as a stream may stall: what hangs must no
 class SinkConfig:
     """The sinks as the user wrote them; `directory` is that of the job file, where functions are looked for first.
 
+    `insecure_http`: a webhook may be reached unencrypted, not only on loopback.
     `parallel` commands run at once (None: one for each core); a command, or a call of a function, may take
-    `time_limit` seconds (None: for ever).
+    `time_limit` seconds (None: for ever), and so may all tries of a webhook.
     """
 
     directory: Path
     functions: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     out_dir: Path | None = None
+    webhooks: tuple[str, ...] = ()
+    insecure_http: bool = False
     parallel: int | None = None
     time_limit: float | None = TIME_LIMIT
