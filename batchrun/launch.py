@@ -30,7 +30,7 @@ from batchrun.item import timestamp
 from batchrun.jobs.reader import JobFile, Reading, check_jobs
 from batchrun.jobs.spool import check_place, spool
 from batchrun.journal.finished import FinishedIndex
-from batchrun.journal.kept import result_in
+from batchrun.journal.kept import kept_answer, result_in
 from batchrun.journal.reader import read_header
 from batchrun.journal.record import Header
 from batchrun.journal.runs import RunEnd, RunStart, read_runs, record_end, record_start
@@ -120,7 +120,8 @@ def _check(config: RunConfig, state: StateDir, index: FinishedIndex) -> tuple[Jo
     laid = spool(config.jobs, state, None if sys.stdin is None else sys.stdin.buffer)
     try:
         is_pending = sorter.is_pending
-        reading = Reading(laid.shown, _fault_of_stop_when, sorter.pending_among, index, state.checked)
+        is_kept = partial(_is_kept, state, index)
+        reading = Reading(laid.shown, _fault_of_stop_when, sorter.pending_among, index, is_kept, state.checked)
         jobs = check_jobs(laid.path, config.flags, speeches, is_pending, config.selection, reading)
     except BatchrunError:
         laid.discard()
@@ -147,6 +148,11 @@ def _asked_again(sorter: Sorter, config: RunConfig) -> list[str]:
     flags += [f"--changed {config.changed}"] if config.changed is Changed.ASK else []
     items = "item is" if sorter.asked_again == 1 else "items are"
     return [f"{sorter.asked_again:,} finished {items} asked again ({', '.join(flags)})"]
+
+
+def _is_kept(state: StateDir, index: FinishedIndex, id: str, request: str) -> bool:
+    place = index.failed_at(id, request)
+    return place is not None and kept_answer(state.results, id, place) is not None
 
 
 def _cause_at(state: StateDir, id: str, place: tuple[int, int]) -> str | None:

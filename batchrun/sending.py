@@ -260,7 +260,8 @@ async def _unwrapped(run: Coroutine[object, object, None]) -> None:
 
 def _providers(config: RunConfig, jobs: JobFile, stack: ExitStack) -> dict[str, Provider]:
     """Those who are asked in this run, and nobody else: an idle backend needs no credentials."""
-    simulator = stack.enter_context(start_simulator(config.scenario)) if config.simulate else None
+    is_simulated = config.simulate and bool(jobs.pending)
+    simulator = stack.enter_context(start_simulator(config.scenario)) if is_simulated else None
     providers: dict[str, Provider] = {}
     for name in jobs.pending:
         backend = config.backends[name]
@@ -280,7 +281,7 @@ def _prices(
     Raises:
         ConfigError: there is a limit in US dollars, and a model without a known price.
     """
-    if config.simulate:
+    if config.simulate or not providers:
         return None, None
     from batchrun.prices.tariff import open_tariffs, outlook, require_prices  # noqa: PLC0415 - it takes 0.15 s
 
@@ -294,11 +295,13 @@ def _about(
     config: RunConfig, jobs: JobFile, told: Told, providers: Mapping[str, Provider], outlook: Outlook | None
 ) -> str:
     real = ", ".join(f"{provider.base_url} ({provider.credential})" for provider in providers.values())
-    asked = "the embedded provider" if config.simulate else real
+    asked = f"asking {'the embedded provider' if config.simulate else real}" if providers else "nobody is asked"
+    if count := len(jobs.kept):
+        asked += f"; {count:,} of them {'has' if count == 1 else 'have'} an answer already, which is only delivered"
     pending = f"{jobs.pending_count:,} of {jobs.total:,} items pending"
     cost = "" if outlook is None else f"; {outlook_words(outlook)}"
     goes = f"answers go to {told.before.state.results}{_takers(told.sink)}"
-    return f"{pending}; model {told.start.model}{cost}; asking {asked}; {goes}"
+    return f"{pending}; model {told.start.model}{cost}; {asked}; {goes}"
 
 
 def _takers(sink: Sink | None) -> str:

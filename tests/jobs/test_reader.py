@@ -360,3 +360,13 @@ def test_a_job_of_a_missing_file_cannot_be_found(path: Path) -> None:
     """The same error as for a run."""
     with pytest.raises(JobFileUnreadable):
         find_job(path, "a", FLAGS, BACKENDS)
+
+
+def test_what_has_only_to_be_delivered_is_noted_apart(path: Path) -> None:
+    """No backend is asked for it, so that it needs none; of a limit it takes its share like the others."""
+    path.write_bytes(lines("a", "b", "c", "d"))
+    reading = Reading(is_kept=lambda id, request: id in "bd")
+    found = check_jobs(path, FLAGS, BACKENDS, everything, Selection(limit=3), reading)
+    assert [job.id for job in found.kept_jobs()] == ["b"]
+    assert [job.id for job in found.jobs("claude")] == ["a", "c"]
+    assert (found.pending_count, sum(volume.items for volume in found.volumes.values())) == (3, 2)
