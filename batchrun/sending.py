@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Coroutine, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 from batchrun.attempts import Manner
@@ -43,7 +43,7 @@ from batchrun.sinks.sink import Sink
 from batchrun.stop import StopSwitch
 from batchrun.stream.stop_rule import parse_stop_when
 from batchrun.tally import Tally, View
-from batchrun.telemetry import TelemetryLog, snapshot
+from batchrun.telemetry import TelemetryLog, forget_old, snapshot
 from batchrun.teller import Teller
 from batchrun.terms import Surroundings, Terms
 
@@ -82,6 +82,7 @@ def send(config: RunConfig, jobs: JobFile, journal: Journal, told: Told) -> Endi
         told.teller.begin(_about(config, jobs, told, providers, outlook))
         forget_control(state)
         record_start(state, told.start)
+        forget_old(state.telemetry, datetime.now(UTC))
         warning = remember(state)
         if warning:
             told.teller.say(warning)
