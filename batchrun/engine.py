@@ -23,7 +23,8 @@ from batchrun.jobs.reader import JobFile
 from batchrun.keeper import Keeper
 from batchrun.lane import Lane
 from batchrun.outcome import Outcome, Status
-from batchrun.retry import Action, RetryPolicy, Verdict, judge
+from batchrun.redelivery import Redelivery
+from batchrun.retry import Action, RetryPolicy, Strikes, Verdict, judge
 from batchrun.stream.message import Message
 from batchrun.stream.meter import Account, charged
 from batchrun.tally import Tally, View
@@ -34,6 +35,9 @@ log = logging.getLogger("batchrun")
 # Items between their first admission and their end: those with a slot, and those that wait to be asked again. Bounds
 # the memory of a bad hour, in which every item fails at once and backs off.
 MAX_IN_HAND_BEYOND_SLOTS = 1000
+# Kept answers that are handed to the sinks at once: as many as a function of the user's has threads. More would only
+# stand in line there, each with its text in memory.
+MAX_REDELIVERED_AT_ONCE = 32
 
 
 class Store(Protocol):
@@ -78,6 +82,8 @@ class Engine:
         self._rescued: list[Outcome] = []  # of items that were cut off with an answer in hand
         hands = Hands(self._start_delivery, self._rescued.append, self._waste, around.purse.pay)
         self._attempts = Attempts(terms.manner, hands)
+        self._redelivery = Redelivery(terms.manner, self._start_delivery, self._rescued.append)
+        self._kept_strikes = Strikes()
         self._keeper = Keeper(terms, around, lanes, tally, self._attempts)
         self.accounts_cpu = 0.0  # CPU seconds charged to items that have ended; the rest of the process is overhead
 
@@ -110,9 +116,9 @@ class Engine:
             total=tally.total,
             finished=tally.finished,
             pending=tally.total - sum(tally.finished.values()),
-            in_flight=sum(lane.gate.in_flight for lane in self._lanes.values()),
+            in_flight=self._in_flight,
             backing_off=self._backing_off,
-            with_sinks=self._attempts.with_sinks,
+            with_sinks=self._attempts.with_sinks + self._redelivery.under_way,
             retries=tally.retried.total(),
             retried=dict(tally.retried),
             wasted_tokens=tally.wasted_tokens,
@@ -129,11 +135,16 @@ class Engine:
             given_up=tally.given_up,
         )
 
+    @property
+    def _in_flight(self) -> int:
+        return sum(lane.gate.in_flight for lane in self._lanes.values()) + self._redelivery.under_way
+
     async def _work_off(self) -> None:
         try:
             async with asyncio.timeout(None) as cutoff:
                 async with asyncio.TaskGroup() as self._items:
                     self._arm_stop(cutoff)
+                    self._items.create_task(self._deliver_kept())
                     for name in self._jobs.pending:
                         self._items.create_task(self._dispatch(self._lanes[name]))
                 self._is_worked_off = True
@@ -149,7 +160,7 @@ class Engine:
             self._attempts.hurry()
             for lane in self._lanes.values():
                 lane.gate.close()
-            self._around.on_drain(sum(lane.gate.in_flight for lane in self._lanes.values()))
+            self._around.on_drain(self._in_flight)
             if not self._stop.is_patient:
                 cut(self._terms.drain_timeout)
 
@@ -175,6 +186,42 @@ class Engine:
         except JobFileUnreadable as exc:  # a disk that fails, or a share that is gone: the same, by another name
             self._stop.drain(str(exc), exc.exit_code)
         lane.is_read = True
+
+    async def _deliver_kept(self) -> None:
+        """Hand what earlier runs have paid for to the sinks, beside what is asked: no gate holds it up, for nobody is
+        asked, and no provider has to live for it."""
+        at_once = asyncio.Semaphore(MAX_REDELIVERED_AT_ONCE)
+        try:
+            for job in self._jobs.kept_jobs() if len(self._jobs.kept) else ():
+                await self._store.wait_for_room()
+                await at_once.acquire()
+                if self._draining.is_set():
+                    return
+                kept = self._kept(job)
+                if kept is None:  # it can be read no more, and the next run asks it
+                    self._stop.codes.add(ExitCode.STOPPED_EARLY)
+                    at_once.release()
+                    continue
+                task = self._items.create_task(self._redeliver(Item(job, self._loop.time(), kept)))
+                task.add_done_callback(lambda _: at_once.release())
+        except JobFileError as exc:
+            self._stop.drain(str(exc), ExitCode.STOPPED_EARLY)
+
+    async def _redeliver(self, item: Item) -> None:
+        ended = await self._redelivery.make(item)
+        result, verdict = ended.result, None
+        if isinstance(result, Message):
+            self._kept_strikes.answered()
+        else:
+            item.note(result)
+            self._tally.retry(result)
+            strikes = self._kept_strikes.note(result.cause, item.job.id)
+            counts = (item.counted, item.failed_attempts, strikes)
+            verdict = judge(result, self._terms.retry, *counts, self._around.chance())
+            log.info("item %r, delivered again: %s (%s) -> %s", item.job.id, result.cause, result.message, verdict)
+            if verdict.stops_run:
+                self._stop.drain(f"{result.cause}: {result.message}", verdict.exit_code)
+        await self._settle(item, ended, verdict)
 
     async def _prewarm(self, lane: Lane) -> None:
         """Open connections before the first item needs one; one that cannot be opened is the first item's trouble."""

@@ -129,7 +129,8 @@ def _check(config: RunConfig, state: StateDir, index: FinishedIndex) -> tuple[Jo
     laid = spool(config.jobs, state, None if sys.stdin is None else sys.stdin.buffer)
     try:
         is_pending = sorter.is_pending
-        reading = Reading(laid.shown, _fault_of_stop_when, sorter.pending_among, index, state.checked)
+        is_kept = partial(_is_kept, state, index)
+        reading = Reading(laid.shown, _fault_of_stop_when, sorter.pending_among, index, is_kept, state.checked)
         jobs = check_jobs(laid.path, config.flags, speeches, is_pending, config.selection, reading)
     except BatchrunError:
         laid.discard()
@@ -166,6 +167,11 @@ def _as_chat(config: RunConfig, jobs: JobFile) -> str | None:
     chats = [each.speech for each in config.backends.values() if each.provider.base_url is not None]
     real = f"a real run translates them for {config.flags.backend}; {way_to(Wire.CHAT, chats)} to send them as they are"
     return f"lines in OpenAI's form are asked as they are, by the name of {name}; {real}"
+
+
+def _is_kept(state: StateDir, index: FinishedIndex, id: str, request: str) -> bool:
+    place = index.failed_at(id, request)
+    return place is not None and kept_answer(state.results, id, place) is not None
 
 
 def _cause_at(state: StateDir, id: str, place: tuple[int, int]) -> str | None:

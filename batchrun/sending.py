@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Coroutine, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 from batchrun import loop
@@ -35,6 +35,7 @@ from batchrun.journal.writer import Journal
 from batchrun.lane import GateTerms, Lane
 from batchrun.log_file import logging_to
 from batchrun.outcome import Status
+from batchrun.plural import agreed
 from batchrun.prices.bill import Outlook
 from batchrun.providers.open import open_provider
 from batchrun.providers.provider import Provider
@@ -48,7 +49,7 @@ from batchrun.sinks.sink import Sink
 from batchrun.stop import StopSwitch
 from batchrun.stream.stop_rule import parse_stop_when
 from batchrun.tally import Tally, View
-from batchrun.telemetry import TelemetryLog, snapshot
+from batchrun.telemetry import TelemetryLog, forget_old, snapshot
 from batchrun.teller import Teller
 from batchrun.terms import Fresh, Surroundings, Terms
 
@@ -89,6 +90,7 @@ def send(config: RunConfig, jobs: JobFile, journal: Journal, told: Told) -> Endi
         told.teller.begin(_about(config, jobs, told, providers, outlook, curfew))
         forget_control(state)
         record_start(state, told.start)
+        forget_old(state.telemetry, datetime.now(UTC))
         warning = remember(state)
         if warning:
             told.teller.say(warning)
@@ -291,7 +293,8 @@ async def _unwrapped(run: Coroutine[object, object, None]) -> None:
 
 def _providers(config: RunConfig, jobs: JobFile, stack: ExitStack) -> dict[str, Provider]:
     """Those who are asked in this run, and nobody else: an idle backend needs no credentials."""
-    simulator = stack.enter_context(start_simulator(config.scenario)) if config.simulate else None
+    is_simulated = config.simulate and bool(jobs.pending)
+    simulator = stack.enter_context(start_simulator(config.scenario)) if is_simulated else None
     providers: dict[str, Provider] = {}
     for name in jobs.pending:
         backend = config.backends[name]
@@ -314,7 +317,7 @@ def _prices(
     Raises:
         ConfigError: there is a limit in US dollars, and a model without a known price.
     """
-    if config.simulate:
+    if config.simulate or not providers:
         return None, None
     from batchrun.prices.tariff import open_tariffs, outlook, require_prices  # noqa: PLC0415 - it takes 0.15 s
 
@@ -333,13 +336,16 @@ def _about(
     curfew: Curfew,
 ) -> str:
     real = ", ".join(f"{provider.base_url} ({provider.credential})" for provider in providers.values())
-    asked = "the embedded provider" if config.simulate else real
+    asked = f"asking {'the embedded provider' if config.simulate else real}" if providers else "nobody is asked"
+    if count := len(jobs.kept):
+        has = agreed(count, "has", "have")
+        asked += f"; {count:,} of them {has} an answer already, which is only delivered"
     pending = asked_words(jobs.pending_count, told.before.pending, jobs.total)
     deadline = curfew.deadline
     until = "" if deadline is None else f"; {until_words(deadline, datetime.now(deadline.tzinfo))}"
     cost = "" if outlook is None else f"; {outlook_words(outlook)}"
     goes = f"answers go to {told.before.state.results}{_takers(told.sink)}"
-    return f"{pending}; model {told.start.model}{cost}; asking {asked}{until}; {goes}"
+    return f"{pending}; model {told.start.model}{cost}; {asked}{until}; {goes}"
 
 
 def _takers(sink: Sink | None) -> str:

@@ -8,18 +8,25 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import orjson
 
 from batchrun.errors import JournalError
 from batchrun.gate.load import Load
 from batchrun.item import timestamp
+from batchrun.journal.disk import DISK, Disk, write_all
 from batchrun.tally import View
 
 SNAPSHOT_SCHEMA = "batchrun.snapshot/1"
+KEPT_DAYS = 28  # the report looks at one night, and a month is what anybody compares it with
+SLACK_DAYS = 7  # so that the file is written anew once a week at most
+WORTH_TRIMMING = 64 << 20  # bytes: about a week of nights of eight hours; less is in nobody's way
+_NEAR = 1 << 16  # bytes: closer than this, reading on costs less than another seek
+_CHUNK = 1 << 20
 
 
 class TelemetryLog:
@@ -54,6 +61,64 @@ class TelemetryLog:
             # After a short write (a disk that is almost full) the next line must not be glued to the stub.
             if written < len(line):
                 os.write(self._fd, b"\n")
+
+
+def forget_old(path: Path, now: datetime, disk: Disk = DISK, worth: int = WORTH_TRIMMING) -> None:
+    """Drop the lines of weeks ago from a large file. The caller holds the lock. Readers that have it open go on with
+    the old one; a kill leaves the old one or the new one; trouble leaves the old one, and is nobody's error."""
+    draft = path.with_name(f"{path.name}.new")
+    with contextlib.suppress(OSError), path.open("rb") as old:
+        first = _stamp_of(old.readline())
+        has_grown = os.fstat(old.fileno()).st_size > worth
+        if not has_grown or (first is not None and first >= timestamp(now - timedelta(days=KEPT_DAYS + SLACK_DAYS))):
+            return
+        old.seek(_begin_of(old, timestamp(now - timedelta(days=KEPT_DAYS))))
+        try:
+            _copy(old, draft, disk)
+            disk.replace(draft, path)
+            disk.sync_directory(path.parent)
+        except OSError:
+            disk.remove(draft)
+
+
+def _copy(old: BinaryIO, draft: Path, disk: Disk) -> None:
+    fd = disk.open_new(draft)
+    try:
+        while chunk := old.read(_CHUNK):
+            _, refusal = write_all(disk, fd, chunk)
+            if refusal is not None:
+                raise refusal
+        disk.sync(fd)
+    finally:
+        disk.close(fd)
+
+
+def _begin_of(file: BinaryIO, since: str) -> int:
+    """Where the first line begins that is not older; the lines stand in the order of time."""
+    low, high = 0, file.seek(0, os.SEEK_END)
+    while high - low > _NEAR:
+        middle = (low + high) // 2
+        file.seek(middle)
+        file.readline()
+        begin = file.tell()
+        stamp = _stamp_of(file.readline())
+        # A line that cannot be read says nothing about its time; what may be young is kept.
+        low, high = (begin, high) if stamp is not None and stamp < since else (low, middle)
+    file.seek(low)
+    for line in file:
+        stamp = _stamp_of(line)
+        if stamp is not None and stamp >= since:
+            break
+        low += len(line)
+    return low
+
+
+def _stamp_of(line: bytes) -> str | None:
+    try:
+        stamp = orjson.loads(line)["t"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return stamp if isinstance(stamp, str) else None
 
 
 def telemetry_line(run: str, view: View, load: Load, lag_ms: float) -> dict[str, Any]:

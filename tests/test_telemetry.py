@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -12,9 +13,11 @@ import pytest
 
 from batchrun.errors import ExitCode, JournalError
 from batchrun.gate.load import Load
+from batchrun.item import timestamp
+from batchrun.journal.disk import Disk
 from batchrun.spent import Spent
 from batchrun.tally import View
-from batchrun.telemetry import TelemetryLog, snapshot, telemetry_line
+from batchrun.telemetry import TelemetryLog, forget_old, snapshot, telemetry_line
 
 GATES = {"claude": {"slots": 8, "in_flight": 5, "waiting": 2, "limited_by": "jobs", "reason": "only 5 of 8 used"}}
 VIEW = View(
@@ -164,3 +167,56 @@ def test_the_last_snapshot_says_how_it_ended() -> None:
 def test_a_log_shows_where_it_is_in_one_line(path: Path) -> None:
     """For the log of logs."""
     assert repr(TelemetryLog(path, "run-1")) == f"<TelemetryLog {path}>"
+
+
+# -- what is forgotten -------------------------------------------------------------------------------------------------
+
+NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+
+
+def write_days(path: Path, *ages: float) -> None:
+    """A line of so many days ago each, of 1 KB, so that a search finds its way among them."""
+    line = [{"t": timestamp(NOW - timedelta(days=age)), "age": age, "more": "x" * 1000} for age in ages]
+    path.write_bytes(b"".join(orjson.dumps(each) + b"\n" for each in line))
+
+
+def test_weeks_of_telemetry_are_dropped_once_they_are_in_the_way(path: Path) -> None:
+    """The last four are kept to the line, in their order; the next run appends to them."""
+    write_days(path, *(age / 10 for age in range(400, 0, -1)))
+    forget_old(path, NOW, worth=1000)
+    assert [line["age"] for line in lines(path)] == [age / 10 for age in range(280, 0, -1)]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(("oldest", "worth"), [(34, 0), (60, 1 << 20)], ids=["not old", "not large"])
+def test_what_is_in_nobodys_way_is_left_alone(path: Path, oldest: int, worth: int) -> None:
+    """So it is written anew once a week at most, and never where it is small."""
+    write_days(path, *range(oldest, 0, -1))
+    before = path.stat().st_ino
+    forget_old(path, NOW, worth=worth)
+    assert path.stat().st_ino == before
+
+
+def test_a_line_that_cannot_be_read_is_no_reason_to_drop_what_is_young(path: Path) -> None:
+    """Before the first good one it goes, behind it it stays."""
+    write_days(path, 60, 1)
+    path.write_bytes(b"torn\n" + path.read_bytes() + b"torn\n")
+    forget_old(path, NOW, worth=0)
+    assert path.read_bytes().count(b"\n") == 2
+    assert path.read_bytes().endswith(b"torn\n")
+
+
+class DiskThatTakesNothing(Disk):
+    def write(self, fd: int, data: bytes | memoryview) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_leaves_the_telemetry_as_it_is(path: Path) -> None:
+    """And no draft; a file that is not there is none either."""
+    forget_old(path, NOW)
+    write_days(path, 60, 1)
+    before = path.read_bytes()
+    forget_old(path, NOW, DiskThatTakesNothing(), worth=0)
+    assert path.read_bytes() == before
+    assert [each.name for each in path.parent.iterdir()] == [path.name]

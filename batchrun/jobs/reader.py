@@ -50,12 +50,14 @@ class Reading:
     """How a job file is read. `shown` is what it is called in messages, its path where None; without `check_stop_when`
     stop rules are not looked at. `pending_among` gives the places of the pending in lists of ids and requests, and is
     asked where many are known at once; `known` may hold some of the ids; `notes` is where the check notes what it found
-    in a file of `worth_noting` bytes and more, None for nowhere."""
+    in a file of `worth_noting` bytes and more, None for nowhere. `is_kept` tells of a pending one whether its answer is
+    there and has only to be delivered."""
 
     shown: str | None = None
     check_stop_when: StopCheck | None = None
     pending_among: Callable[[Sequence[str], Sequence[str]], Sequence[int]] | None = None
     known: KnownIds | None = None
+    is_kept: Callable[[str, str], bool] | None = None
     notes: Path | None = None
     worth_noting: int = WORTH_NOTING
 
@@ -76,8 +78,9 @@ class PendingLines:
 class JobFile:
     """A job file that was read through and found good.
 
-    `total` counts its jobs, `pending` what is to be done now, per backend; `models` the pending items by model, and
-    `volumes` says how much they ask, by backend and model; `prefills` are those of them that begin their own answer.
+    `total` counts its jobs, `pending` what is to be asked now, per backend, and `kept` what has only to be delivered;
+    `models` both of them by model. `volumes` says how much is asked, by backend and model; `prefills` are those of the
+    asked that begin their own answer.
     """
 
     path: Path
@@ -89,11 +92,12 @@ class JobFile:
     models: dict[str, int]
     volumes: dict[tuple[str, str], Volume] = field(default_factory=dict)
     prefills: Prefills = field(default_factory=Prefills)
+    kept: PendingLines = field(default_factory=PendingLines)
     reading: Reading = Reading()
 
     @property
     def pending_count(self) -> int:
-        return sum(len(lines) for lines in self.pending.values())
+        return sum(len(lines) for lines in self.pending.values()) + len(self.kept)
 
     def jobs(self, backend: str) -> Iterator[Job]:
         """The pending jobs of one backend, read as they are asked for.
@@ -102,7 +106,13 @@ class JobFile:
             JobFileError: a line changed since it was checked.
             JobFileUnreadable: the file is gone, or its disk fails.
         """
-        lines = self.pending[backend]
+        return self._read(self.pending[backend])
+
+    def kept_jobs(self) -> Iterator[Job]:
+        """The same of those whose answer has only to be delivered, whatever their backend."""
+        return self._read(self.kept)
+
+    def _read(self, lines: PendingLines) -> Iterator[Job]:
         with open_jobs(self.path) as file:
             for offset, number, checksum in zip(lines.offsets, lines.numbers, lines.checksums, strict=True):
                 line = _line_at(file, offset, self.path, number)
@@ -179,6 +189,7 @@ class _Checker:
         self._faults: list[Fault] = []
         self._fault_count = 0
         self._pending: dict[str, PendingLines] = {}
+        self._kept = PendingLines()
         self._models: dict[str, int] = {}
         self._volumes: dict[tuple[str, str], Volume] = {}
         self._prefills = Prefills()
@@ -272,6 +283,7 @@ class _Checker:
             models=self._models,
             volumes=self._volumes,
             prefills=self._prefills,
+            kept=self._kept,
             reading=self._reading,
         )
 
@@ -304,13 +316,15 @@ class _Checker:
         return (not only or id in only) and (limit is None or sum(self._models.values()) < limit)
 
     def _note(self, job: Job, line: bytes, offset: int) -> None:
-        lines = self._pending.setdefault(job.backend, PendingLines())
+        is_kept = self._reading.is_kept is not None and self._reading.is_kept(job.id, job.request)
+        lines = self._kept if is_kept else self._pending.setdefault(job.backend, PendingLines())
         lines.offsets.append(offset)
         lines.numbers.append(job.line)
         lines.checksums.append(zlib.crc32(line))
         self._models[job.model] = self._models.get(job.model, 0) + 1
-        self._volumes.setdefault((job.backend, job.model), Volume()).add(job)
-        self._prefills.add(job)
+        if not is_kept:
+            self._volumes.setdefault((job.backend, job.model), Volume()).add(job)
+            self._prefills.add(job)
 
 
 def _line_at(file: BinaryIO, offset: int, path: Path, number: int) -> bytes:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from batchrun.errors import ConfigError
-from batchrun.providers.failures import kept_message
+from batchrun.masking import scrubbed
 from batchrun.providers.poster import Posted, Poster
 from batchrun.providers.provider import LOOPBACK
 from batchrun.sinks.config import TIME_LIMIT
@@ -92,7 +92,7 @@ class WebhookSink:
             if posted.status is not None and 200 <= posted.status < 300:
                 return
             if not left or not _may_pass(posted):
-                raise SinkFailed(f"{self.name}: {kept_message(_words(posted), None)}")
+                raise SinkFailed(f"{self.name}: {scrubbed(_words(posted), None)}")
             await asyncio.sleep(max(wait * (0.5 + self._chance() / 2), _asked(posted)))
             wait = min(2 * wait, LONGEST_WAIT)
 

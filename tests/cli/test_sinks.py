@@ -102,8 +102,9 @@ def test_what_no_sink_took_is_delivered_by_the_next_run_and_asked_of_nobody(
         assert (line["status"], line["final"], line["error"]["cause"]) == ("failed", False, "sink")
         assert line["error"]["message"].endswith(f"exit status 3: no disk for {line['id']}")
     assert "6 kept answers to be delivered, not asked again" in batchrun("report", "jobs.jsonl", cwd=tmp_path).stdout
-    second = batchrun("run", "jobs.jsonl", "--out-dir", "out", cwd=tmp_path, env=env)
+    second = batchrun("run", "jobs.jsonl", "--out-dir", "out", cwd=tmp_path)  # without a key, and nobody to ask
     assert second.returncode == 0, second.stderr
+    assert "; nobody is asked; 6 of them have an answer already, which is only delivered; answers go" in second.stderr
     assert len(heard.requests()) == 6
     expected = expected_texts(jobs)
     assert {path.stem: path.read_text() for path in (tmp_path / "out").iterdir()} == expected

@@ -353,3 +353,13 @@ def test_memory_grows_with_ids_and_not_with_text(path: Path) -> None:
     assert peak / 20_000 < 300
     assert held / 20_000 < 40
     assert peak_of_reading - held < 100_000
+
+
+def test_what_has_only_to_be_delivered_is_noted_apart(path: Path) -> None:
+    """No backend is asked for it, so that it needs none; of a limit it takes its share like the others."""
+    path.write_bytes(lines("a", "b", "c", "d"))
+    reading = Reading(is_kept=lambda id, request: id in "bd")
+    found = check_jobs(path, FLAGS, BACKENDS, everything, Selection(limit=3), reading)
+    assert [job.id for job in found.kept_jobs()] == ["b"]
+    assert [job.id for job in found.jobs("claude")] == ["a", "c"]
+    assert (found.pending_count, sum(volume.items for volume in found.volumes.values())) == (3, 2)
