@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 JOINED = 64  # pieces at a time; a megabyte in pieces of four letters would otherwise take sixteen
 
+LONG = 100  # letters; a piece of so many is not worth joining
+
 
 class Pieces:
     """Add to it; `text` is all of it."""
@@ -31,6 +33,11 @@ class Pieces:
         return "".join((*self._joined, *self._loose))
 
     def _join(self) -> None:
-        if len(self._loose) >= JOINED:
+        if len(self._loose) < JOINED:
+            return
+        if sum(map(len, self._loose)) < JOINED * LONG:
             self._joined.append("".join(self._loose))
-            self._loose.clear()
+        else:
+            # Joined they would be no smaller, and there twice for as long as a slow sink holds them.
+            self._joined.extend(self._loose)
+        self._loose.clear()

@@ -12,6 +12,8 @@ import orjson
 
 from batchrun.stream.sse import ServerSentEvent
 
+# Pieces in a run. A slow sink is handed one after the other, and all of them are held meanwhile beside the answer.
+LONGEST = 64
 _NO_PIECE = (orjson.JSONDecodeError, LookupError, TypeError, AttributeError)
 
 
@@ -28,7 +30,7 @@ def pieces_of_block(events: Sequence[ServerSentEvent], place: int, index: int, g
     kind, name = growth
     pieces: list[str] = []
     try:
-        for nth in range(place, len(events)):
+        for nth in range(place, min(len(events), place + LONGEST)):
             event = orjson.loads(events[nth][1])
             delta = event["delta"]
             piece = delta[name]
@@ -45,7 +47,7 @@ def texts_of_choice(events: Sequence[ServerSentEvent], place: int) -> list[str]:
     """On the wire of chat completions, the pieces of the only choice."""
     texts: list[str] = []
     try:
-        for nth in range(place, len(events)):
+        for nth in range(place, min(len(events), place + LONGEST)):
             event = orjson.loads(events[nth][1])
             [choice] = event["choices"]
             delta = choice["delta"]

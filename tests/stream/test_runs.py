@@ -12,6 +12,7 @@ from batchrun.stream.folds import FOLDS
 from batchrun.stream.message import Kind, StreamError, Truncated
 from batchrun.stream.pieces import JOINED, Pieces
 from batchrun.stream.sse import ProtocolError, SSEDecoder
+from batchrun.stream.text_runs import LONGEST
 from tests.stream.bodies import BODIES
 
 # What stands in a body, and what it is replaced with: sound streams and broken ones, with runs around the place.
@@ -87,7 +88,7 @@ def test_text_is_taken_in_runs(wire: Wire) -> None:
         if not runs[-1]:
             fold.feed(events[place].data)
         place += runs[-1] or 1
-    assert max(runs) > 10 * LONG
+    assert max(runs) == LONGEST
     assert runs.count(0) < LONG + 12  # the deltas of a chat's role among them
 
 
