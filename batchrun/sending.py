@@ -68,7 +68,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Answerers:
     """Who is asked in this run, by backend, and what each takes for it; `tariffs` None: nothing, it is simulated."""
 
     providers: Mapping[str, Provider]
@@ -94,7 +94,7 @@ def send(config: RunConfig, jobs: JobFile, journal: Journal, told: Told) -> Endi
         warning = remember(state)
         if warning:
             told.teller.say(warning)
-        sending = _Sending(config, jobs, journal, Asked(providers, tariffs), told, curfew)
+        sending = _Sending(config, jobs, journal, Answerers(providers, tariffs), told, curfew)
         try:
             done = loop.run(sending.work())
         except BatchrunError as exc:
@@ -114,7 +114,7 @@ class _Sending:
         config: RunConfig,
         jobs: JobFile,
         journal: Journal,
-        asked: Asked,
+        asked: Answerers,
         told: Told,
         curfew: Curfew,
     ) -> None:

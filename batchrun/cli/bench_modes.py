@@ -34,7 +34,7 @@ def modes(
     stream_ratio: Annotated[float, typer.Option(min=0, max=1, help="Share of streams in the mixed traffic.")] = 0.7,
     tokens: Annotated[int, typer.Option(min=1, help="Mean length of an answer.")] = 60,
     scenario: options.Scenario = "calm",
-    asked: options.Asked = options.EMBEDDED,
+    asked: options.EndpointOptions = options.EMBEDDED,
     json: options.Json = False,
 ) -> None:
     """Streaming against non-streaming, and a mix of both: first token, whole answer, CPU."""

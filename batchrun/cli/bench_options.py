@@ -49,7 +49,7 @@ Scenario = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class EndpointOptions:
     """Whom a bench asks, as its options have it."""
 
     backend: Backend = None
@@ -66,20 +66,23 @@ class Asked:
         return next((flag_of(name) for name in names if getattr(self, name) is not None), None)
 
 
-EMBEDDED = Asked()
+EMBEDDED = EndpointOptions()
 
 
 def asking(command: Callable[..., None]) -> Callable[..., None]:
     """A bench with the options that make up its parameter `asked` in the place of it. Typer reads options off the
     signature alone, and three benches would have to spell these eight."""
-    own, shared = inspect.signature(command, eval_str=True), inspect.signature(Asked, eval_str=True).parameters
+    own, shared = (
+        inspect.signature(command, eval_str=True),
+        inspect.signature(EndpointOptions, eval_str=True).parameters,
+    )
     place = [*own.parameters].index("asked")
     parameters = [*own.parameters.values()]
     parameters[place : place + 1] = shared.values()
 
     @wraps(command)
     def expanded(**given: Any) -> None:
-        asked = Asked(**{name: given.pop(name) for name in shared})
+        asked = EndpointOptions(**{name: given.pop(name) for name in shared})
         command(asked=asked, **given)
 
     expanded.__annotations__ = {each.name: each.annotation for each in parameters}
@@ -87,7 +90,7 @@ def asking(command: Callable[..., None]) -> Callable[..., None]:
     return expanded
 
 
-def endpoint_by(asked: Asked) -> Endpoint:
+def endpoint_by(asked: EndpointOptions) -> Endpoint:
     """Whom to ask.
 
     Raises:
@@ -108,7 +111,7 @@ def endpoint_by(asked: Asked) -> Endpoint:
     return replace(endpoint, budget_usd=asked.budget, rates=_rates(endpoint, asked.usd_per_mtok))
 
 
-def _at_url(asked: Asked, base_url: str | None) -> Endpoint:
+def _at_url(asked: EndpointOptions, base_url: str | None) -> Endpoint:
     from batchrun.backends import DEFAULT, limit_field_at
     from batchrun.bench.endpoint import Endpoint
     from batchrun.errors import UsageError
@@ -131,7 +134,7 @@ def _at_url(asked: Asked, base_url: str | None) -> Endpoint:
     return Endpoint(backend, asked.model or DEFAULT_MODEL, limit_field_at(kind, base_url))
 
 
-def _by_name(asked: Asked, name: str) -> Endpoint:
+def _by_name(asked: EndpointOptions, name: str) -> Endpoint:
     """As a run in this directory would ask it."""
     from batchrun.bench.endpoint import Endpoint
     from batchrun.config import resolve

@@ -34,7 +34,7 @@ def pool(
     concurrency: Annotated[int, typer.Option(min=1, help="How many at once.")] = 10,
     prewarm: Annotated[int, typer.Option(min=1, help="Connections made beforehand, in the pre-warmed pool.")] = 10,
     rounds: Annotated[int, typer.Option(min=1, help="Each client so often, the order turned.")] = 3,
-    asked: options.Asked = options.EMBEDDED,
+    asked: options.EndpointOptions = options.EMBEDDED,
     json: options.Json = False,
 ) -> None:
     """A connection per request against a pool of kept ones, and a pool whose connections were made beforehand."""

@@ -22,7 +22,7 @@ def stop(
     concurrency: Annotated[int, typer.Option(min=1, help="How many at once.")] = 10,
     max_tokens: Annotated[int, typer.Option(min=1, help="Of each request.")] = 400,
     stop_when: Annotated[str, typer.Option(help="The rule, as a job line has it.", metavar="JSON")] = RULE,
-    asked: options.Asked = options.EMBEDDED,
+    asked: options.EndpointOptions = options.EMBEDDED,
     json: options.Json = False,
 ) -> None:
     """Early termination: tokens of items that a rule stops, against max_tokens and against whole answers."""

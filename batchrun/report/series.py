@@ -43,7 +43,7 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class LimitShare:
     """The share of a gate's periods in which this kept more from running."""
 
     backend: str
@@ -82,12 +82,12 @@ class Series:
         """When the first and the last period ended. There must be one."""
         return datetime.fromtimestamp(self.times[0], UTC), datetime.fromtimestamp(self.times[-1], UTC)
 
-    def limits(self) -> list[Limit]:
+    def limits(self) -> list[LimitShare]:
         """What limited, gate by gate, the longest first."""
         periods: Counter[str] = Counter()
         for (backend, _), number in self._limits.items():
             periods[backend] += number
-        shares = [Limit(*key, number / periods[key[0]]) for key, number in self._limits.items()]
+        shares = [LimitShare(*key, number / periods[key[0]]) for key, number in self._limits.items()]
         return sorted(shares, key=lambda limit: (limit.backend, -limit.share, limit.limited_by))
 
 

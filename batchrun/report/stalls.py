@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from batchrun.report.census import NETWORK_CORES, PINNED_CORES, Loop
 from batchrun.report.examples import Example
 from batchrun.report.plain import counted, duration, percent
-from batchrun.report.series import Limit
+from batchrun.report.series import LimitShare
 from batchrun.report.words import NO_CONNECTION, PROVIDER_CAUSES, STREAM_CAUSES
 
 UNKNOWN = "not known: a run of the night was killed before it told of its failed attempts"
@@ -69,7 +69,7 @@ def stream(retried: Mapping[str, int], *, is_known: bool = True) -> Flavour:
     return Flavour("stream", bool(number), number, causes, told)
 
 
-def provider(retried: Mapping[str, int], limits: Sequence[Limit], *, is_known: bool = True) -> Flavour:
+def provider(retried: Mapping[str, int], limits: Sequence[LimitShare], *, is_known: bool = True) -> Flavour:
     """The provider answered, and its answer was to wait or that it cannot. `is_known`: `retried` is all."""
     causes = _only(retried, PROVIDER_CAUSES)
     number = sum(causes.values())

@@ -14,7 +14,7 @@ from batchrun.report.lines import Line, Stretch
 from batchrun.report.look import LookAt, items_to_look_at
 from batchrun.report.night import Night
 from batchrun.report.resume import Position, Resume, next_step
-from batchrun.report.series import Limit, Period, Series
+from batchrun.report.series import LimitShare, Period, Series
 from batchrun.report.spread import Spread
 from batchrun.report.stalls import Flavour, consumer, provider, receive_side, stream
 
@@ -83,7 +83,7 @@ class Summary:
     loop: Loop | None
     flavours: tuple[Flavour, ...]
     early: EarlyEnds | None
-    limits: tuple[Limit, ...]
+    limits: tuple[LimitShare, ...]
     series: Series
     look_at: tuple[LookAt, ...]
     resume: Resume

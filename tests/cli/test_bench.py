@@ -15,7 +15,7 @@ from batchrun.bench.journal import JournalPlan, journal_comparison
 from batchrun.bench.pool import CLIENTS, PoolPlan, pool_comparison
 from batchrun.cli.bench_gate import print_gate
 from batchrun.cli.bench_journal import print_journal
-from batchrun.cli.bench_options import Asked, endpoint_by
+from batchrun.cli.bench_options import EndpointOptions, endpoint_by
 from batchrun.cli.bench_pool import print_pool
 from batchrun.simulator.process import SimulatorProcess
 from tests.cli.program import CANARY, batchrun
@@ -206,7 +206,7 @@ def test_a_backend_is_asked_as_a_run_here_would_ask_it(tmp_path: Path, instant: 
 async def test_openai_itself_is_told_the_bound_by_its_new_name() -> None:
     """As in a run; other servers by the one that all of them know."""
     for url, name in (("https://api.openai.com/v1", "max_completion_tokens"), ("http://127.0.0.1:1/v1", "max_tokens")):
-        endpoint = endpoint_by(Asked(base_url=url, kind="openai", model="m", budget=1.0, usd_per_mtok=1.0))
+        endpoint = endpoint_by(EndpointOptions(base_url=url, kind="openai", model="m", budget=1.0, usd_per_mtok=1.0))
         body = body_of(endpoint, 1, None, 50)
         assert body[name] == 50
         assert Asker(endpoint, 1).dearest(body) == pytest.approx((50 + INPUT_TOKENS) / 1_000_000)

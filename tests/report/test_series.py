@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from batchrun.report.periods import read_periods
-from batchrun.report.series import Limit, Series, period_of
+from batchrun.report.series import LimitShare, Series, period_of
 from tests.report.nights import StateWriter, gate, stamp
 
 
@@ -23,7 +23,7 @@ def test_what_limited_is_told_by_share_of_the_periods(writer: StateWriter) -> No
         writer.period("run-1", at, 8, 50.0, limited_by)
     series = Series()
     series.take(read_periods(writer.state.telemetry, ""))
-    assert series.limits() == [Limit("claude", "cpu", 0.75), Limit("claude", "ramp", 0.25)]
+    assert series.limits() == [LimitShare("claude", "cpu", 0.75), LimitShare("claude", "ramp", 0.25)]
     assert list(series.slots) == [8.0] * 4
 
 
@@ -33,7 +33,7 @@ def test_backends_have_shares_of_their_own(writer: StateWriter) -> None:
     series = Series()
     series.take(read_periods(writer.state.telemetry, ""))
     assert list(series.slots) == [10.0]
-    assert series.limits() == [Limit("claude", "cpu", 1.0), Limit("ollama", "max_slots", 1.0)]
+    assert series.limits() == [LimitShare("claude", "cpu", 1.0), LimitShare("ollama", "max_slots", 1.0)]
 
 
 def test_reading_begins_at_the_moment_asked_for(writer: StateWriter) -> None:

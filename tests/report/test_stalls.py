@@ -5,7 +5,7 @@ from __future__ import annotations
 from batchrun.failure import Cause
 from batchrun.report.census import Loop
 from batchrun.report.examples import Example
-from batchrun.report.series import Limit
+from batchrun.report.series import LimitShare
 from batchrun.report.stalls import UNKNOWN, consumer, listed, provider, receive_side, stream
 from batchrun.report.words import PROVIDER_CAUSES, STREAM_CAUSES
 
@@ -63,14 +63,14 @@ def test_what_nobody_told_is_not_known() -> None:
 
 def test_a_pause_is_told_even_where_few_attempts_were_turned_away() -> None:
     """One 429 may stop a backend for an hour."""
-    found = provider({"rate_limited": 1}, [Limit("claude", "rate_limit", 0.4)])
+    found = provider({"rate_limited": 1}, [LimitShare("claude", "rate_limit", 0.4)])
     assert found.words == "1 attempt turned away: rate_limited 1; paused for 40 % of the time"
 
 
 def test_a_quiet_night_says_so() -> None:
     """No flavour happened."""
     assert not stream({}).happened
-    assert not provider({}, [Limit("claude", "cpu", 1.0)]).happened
+    assert not provider({}, [LimitShare("claude", "cpu", 1.0)]).happened
 
 
 def test_no_cause_is_two_flavours() -> None:
@@ -96,7 +96,7 @@ def test_causes_stand_in_the_order_of_their_numbers() -> None:
 
 def test_of_several_backends_the_one_that_was_paused_is_named() -> None:
     """The other one went on."""
-    found = provider({"rate_limited": 1}, [Limit("claude", "rate_limit", 0.4), Limit("ollama", "cpu", 1.0)])
+    found = provider({"rate_limited": 1}, [LimitShare("claude", "rate_limit", 0.4), LimitShare("ollama", "cpu", 1.0)])
     assert found.words == "1 attempt turned away: rate_limited 1; claude paused for 40 % of the time"
 
 
