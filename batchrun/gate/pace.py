@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from batchrun.providers.quota import Quota, Unit
 
 CAUTION = 0.95  # of what was admitted between two refusals
-CLIMB = 0.005  # a second: back to what was admitted
+CLIMB = 0.005  # a second: back to what was admitted; slower where that would be fewer than ENOUGH requests
 PROBE = 0.0005  # a second: beyond it; doubled for each PATIENCE seconds without a refusal
 PATIENCE = 30.0
 REQUESTS = 60  # at the least, between two of those doublings: where little is allowed each refusal weighs more
@@ -28,6 +28,8 @@ BOLDEST = 0.05  # a second
 CATCH_UP = 1.5  # times the rate, until what a hold kept back has been sent: the provider has saved it up meanwhile
 WINDOW = 60.0  # seconds that are looked back on
 ENOUGH = 20  # admitted requests that tell a rate; fewer only where there are no more
+FEW = 5  # that tell one where nothing else is known: it is the first guess, and the next refusal corrects it
+SPARE = 1.0  # seconds for which more was allowed than anybody wanted: then it is not the pace that limits
 STRAY = 5  # refusals in a row that no rate explains
 TRUCE = 60.0  # seconds without a pace after them, doubled each time that it comes to that again
 LONGEST_TRUCE = 3600.0
@@ -49,6 +51,7 @@ class Pace:
         self._truce = TRUCE
         self._patience = PATIENCE
         self._credit = 0.0
+        self._pushing_since = 0.0
         self._owed = 0.0
         self._catch_up = CATCH_UP
         self._moved_at = 0.0
@@ -135,22 +138,34 @@ class Pace:
         """Requests a second that were admitted since the last refusal, or since one before it where that tells too
         little, and whether they were enough to be sure.
 
-        What went before the first refusal is looked at only where nothing else is known: a provider that was idle for a
-        while lets more through than it can bear for long.
+        The time before the pace was made full use of tells what we wanted, not what is allowed: we were paused, or had
+        few slots. What went before the first refusal is looked at only where nothing else is known: a provider that was
+        idle for a while lets more through than it can bear for long.
         """
         while self._refusals and self._refusals[0] < now - WINDOW:
             self._refusals.popleft()
         begins = [begin for begin in reversed(self._refusals) if begin < now]
         if not begins:
-            begins = [max(self._sent[0], now - WINDOW)] if self._sent else []
+            return self._fastest(now)
+        if self._pushing_since < now - SPARE:
+            begins = [begin for begin in begins if begin >= self._pushing_since] or [self._pushing_since]
         count = 0
         for begin in begins:
             count = len(self._sent) - bisect_left(self._sent, begin)
             if count >= ENOUGH:
                 break
-        if not begins:
-            return 1.0, False
         return max(count, 1) / max(now - begin, 0.1), count >= ENOUGH
+
+    def _fastest(self, now: float) -> tuple[float, bool]:
+        """The same without a pace: at the fastest that went well just before. Over all of the window a pause of our own
+        would count, or slots that were few then."""
+        sent = self._sent[bisect_left(self._sent, now - WINDOW) :]
+        rate, count = 1.0, len(sent)
+        if sent:
+            rate = count / max(now - sent[0], 0.1)
+        while (count := count // 2) >= FEW:
+            rate = max(rate, count / max(now - sent[-count], 0.1))
+        return rate, len(sent) >= ENOUGH
 
     def _speed(self, rate: float) -> float:
         return rate * self._catch_up if self._owed > 0 else rate
@@ -163,9 +178,14 @@ class Pace:
             return
         self._moved_at = now
         speed = self._speed(self.rate)
-        self._credit = min(max(1.0, speed * BURST), self._credit + speed * seconds)
+        credit, most = self._credit + speed * seconds, max(1.0, speed * BURST)
+        self._credit = min(most, credit)
+        if credit > most + SPARE * speed:
+            self._pushing_since = now
         if self.rate < self._known:
-            self.rate = min(self._known, self.rate + self._known * CLIMB * seconds)
+            # Whether a refusal comes below what was admitted is seen by requests, not by seconds.
+            climb = min(CLIMB, (1 - CAUTION) * self.rate / ENOUGH) if self._is_sure else CLIMB
+            self.rate = min(self._known, self.rate + self._known * climb * seconds)
             return
         start = PROBE if self._is_sure else SEARCH
         boldness = start * 2.0 ** min(16.0, (now - self._refusals[-1]) / self._patience) if self._refusals else BOLDEST

@@ -8,8 +8,9 @@ from __future__ import annotations
 import heapq
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
 from batchrun.gate.pace import Pace
@@ -72,9 +73,18 @@ class Provider:
 
 
 class Client:
-    """Keeps `slots` requests on their way as far as the pace lets it; each takes about `latency` seconds."""
+    """Keeps `slots` requests on their way as far as the pace lets it; each takes about `latency` seconds. `later` says
+    from which second on how many slots there are: an operator pauses the run, or the machine has other work."""
 
-    def __init__(self, allowance: Allowance, pace: Pace, slots: int = 64, latency: float = 0.5, seed: int = 1) -> None:
+    def __init__(
+        self,
+        allowance: Allowance,
+        pace: Pace,
+        slots: int = 64,
+        latency: float = 0.5,
+        seed: int = 1,
+        later: Mapping[float, int] | None = None,
+    ) -> None:
         self._dice = random.Random(seed)
         self._provider = Provider(allowance, self._dice)
         self._tells_left = allowance.tells_left
@@ -87,6 +97,8 @@ class Client:
         self._held_until = 0.0
         self._tries_at = -1.0
         self.night = Night()
+        for when, many in (later or {}).items():
+            self._at(when, partial(self._resize, many))
 
     def run(self, seconds: float) -> Night:
         self._at(0.0, lambda now: None)
@@ -98,6 +110,9 @@ class Client:
 
     def _at(self, when: float, happen: Callable[[float], None]) -> None:
         heapq.heappush(self._events, (when, next(self._order), happen))
+
+    def _resize(self, slots: int, now: float) -> None:
+        self._slots = slots
 
     def _ask(self, now: float) -> None:
         while self._in_flight < self._slots:

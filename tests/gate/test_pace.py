@@ -50,6 +50,24 @@ def test_refusals_that_no_rate_explains_slow_nothing_down_for_long(strays: float
     assert patient >= 0.7 * night(refusing, PaceThatNeverLearns(), latency=1.0).answered
 
 
+@pytest.mark.parametrize("later", [{20.0: 0, 65.0: 32}, {0.0: 1, 60.0: 32}], ids=["a pause", "few slots"])
+def test_a_time_in_which_we_did_not_ask_teaches_nothing(later: dict[float, int]) -> None:
+    """The rate at which our own gate let us ask is no limit of the provider's: what is allowed is used soon after."""
+    allowance = Allowance(600, 10)
+    came = Client(allowance, Pace(), slots=32, latency=2.0, later=later).run(TEN_MINUTES)
+    seconds = TEN_MINUTES - (45 if 0 in later.values() else 60)
+    assert came.answered >= 0.95 * 600 * seconds / 60
+    assert came.refused_share <= 0.02
+
+
+def test_refusals_that_no_rate_explains_do_not_pin_the_pace_down_after_a_pause() -> None:
+    """The first of them comes when hardly anything has been asked for a while."""
+    refusing, later = Allowance(1e9, 1e9, strays=0.08), {20.0: 0, 65.0: 16}
+    runs = [(pace, seed) for pace in (Pace, PaceThatNeverLearns) for seed in range(4)]
+    learned = [Client(refusing, pace(), 16, 1.0, seed, later).run(TEN_MINUTES).answered for pace, seed in runs]
+    assert sum(learned[:4]) >= 0.7 * sum(learned[4:])
+
+
 class PaceThatNeverLearns(Pace):
     """Asks as fast as there are slots."""
 
@@ -64,6 +82,31 @@ def test_before_anything_is_refused_there_is_no_pace() -> None:
         assert pace.wait(1.0) == 0
         pace.sent(1.0)
     assert pace.rate is None
+
+
+def test_a_pause_before_the_first_refusal_does_not_count() -> None:
+    """Three a second went well before it and five a second after it."""
+    pace = Pace()
+    for moment in [*(number / 3 for number in range(45)), *(60 + number / 5 for number in range(10))]:
+        pace.sent(moment)
+    pace.refused(61.8, now=62.0, hold=0.0)
+    assert pace.rate is not None
+    assert pace.rate >= 3
+
+
+def test_a_pause_between_two_refusals_does_not_count() -> None:
+    """Ten a second were allowed before it, and the provider has said nothing new."""
+    pace = Pace()
+    for moment in range(100):
+        pace.sent(moment / 10)
+    pace.refused(9.9, now=10.0, hold=0.0)
+    now = 40.0
+    for _ in range(30):
+        now += pace.wait(now)
+        pace.sent(now)
+    pace.refused(now, now, hold=0.0)
+    assert pace.rate is not None
+    assert pace.rate >= 7
 
 
 def test_one_wave_of_refusals_is_one_event() -> None:
