@@ -67,10 +67,16 @@ def forget_old(path: Path, now: datetime, disk: Disk = DISK, worth: int = WORTH_
     """Drop the lines of weeks ago from a large file. The caller holds the lock. Readers that have it open go on with
     the old one; a kill leaves the old one or the new one; trouble leaves the old one, and is nobody's error."""
     draft = path.with_name(f"{path.name}.new")
-    with contextlib.suppress(OSError), path.open("rb") as old:
+    with contextlib.suppress(OSError):
+        # By its size first: a named pipe has none, and to open it would wait for somebody at its other end.
+        if path.stat().st_size > worth:
+            _forget_old(path, now, disk, draft)
+
+
+def _forget_old(path: Path, now: datetime, disk: Disk, draft: Path) -> None:
+    with path.open("rb") as old:
         first = _stamp_of(old.readline())
-        has_grown = os.fstat(old.fileno()).st_size > worth
-        if not has_grown or (first is not None and first >= timestamp(now - timedelta(days=KEPT_DAYS + SLACK_DAYS))):
+        if first is not None and first >= timestamp(now - timedelta(days=KEPT_DAYS + SLACK_DAYS)):
             return
         old.seek(_begin_of(old, timestamp(now - timedelta(days=KEPT_DAYS))))
         try:

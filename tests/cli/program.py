@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from batchrun.jobs.job import BackendSpeech, RequestFlags
@@ -37,9 +38,21 @@ def batchrun(
     )
 
 
-def start_batchrun(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+class Started(subprocess.Popen[str]):
+    """A program at work. As a context it is waited for; where the test has failed it is killed, for it might wait for
+    what that test would have done next."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, error, trace)
+
+
+def start_batchrun(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> Started:
     """Start the program; the caller ends it."""
-    return subprocess.Popen(
+    return Started(
         [PROGRAM, *words],
         cwd=cwd,
         env=os.environ | dict(env or {}),

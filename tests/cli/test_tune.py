@@ -91,13 +91,14 @@ def test_a_run_is_tuned_while_it_works(tmp_path: Path) -> None:
         with run:
             heard.wait_for(3)
             assert "tuned" not in told.until(lambda gate: gate["in_flight"] == 2)
-            assert tune("--max-slots", "1") == "batchrun: asked of every gate: at most 1 slot\n"
+            one = ("--min-slots", "1", "--max-slots", "1")
+            assert tune(*one) == "batchrun: asked of every gate: at least 1 slot, at most 1 slot\n"
             gate = told.within_a_period(timestamp())
-            assert (gate["tuned"], gate["slots"]) == ({"max_slots": 1}, 1)
+            assert (gate["tuned"], gate["slots"]) == ({"min_slots": 1, "max_slots": 1}, 1)
             told.until(lambda gate: gate["in_flight"] == 1)
             assert {gate["in_flight"] for gate in told.periods(15)} <= {0, 1}
             assert tune("--pause", "--buffer", "3").splitlines() == [
-                "batchrun: asked of every gate: at most 1 slot, paused",
+                "batchrun: asked of every gate: at least 1 slot, at most 1 slot, paused",
                 "batchrun: asked of every pipe: 3 pieces",
             ]
             told.until(lambda gate: gate["limited_by"] == "paused" and gate["in_flight"] == 0)
