@@ -26,7 +26,7 @@ run: $(RUNTIME) ## set up, run jobs.example.jsonl against the embedded provider,
 	exit $$code
 
 test: $(DEV) ## the tests, at most 4 minutes
-	@.venv/bin/python -m pytest -n logical --dist loadfile -m "not slow and not soak"
+	@.venv/bin/python -m pytest -n logical --dist worksteal -m "not slow and not soak"
 
 check: $(DEV) ## format, lint, strict types, import contracts
 	.venv/bin/ruff format --check .

@@ -39,6 +39,7 @@ def test_a_changed_line_is_kept_refused_or_asked(tmp_path: Path) -> None:
     assert (nightly.returncode, nightly.stderr) == (0, ""), "from cron a success says nothing"
 
 
+@pytest.mark.slow
 def test_what_ended_otherwise_is_asked_again_only_on_purpose(tmp_path: Path) -> None:
     """A refusal and a 400 stay as they are until `--retry` names them; the records before stay in the log."""
     path, log = tmp_path / "jobs.jsonl", tmp_path / "jobs.batchrun" / "checkpoint.jsonl"
@@ -83,6 +84,7 @@ def test_a_retry_that_was_killed_at_its_very_end_is_through_when_a_start_has_see
     assert len(records(state / "checkpoint.jsonl")) == 4
 
 
+@pytest.mark.slow
 def test_a_selection_is_judged_by_what_was_asked_for(tmp_path: Path) -> None:
     """Exit 0 where each of those is answered, whatever became of others; exit 1 where one of them has failed, now or in
     an earlier run. With nothing left to limit it tells how the batch stands."""
@@ -103,6 +105,7 @@ def test_a_selection_is_judged_by_what_was_asked_for(tmp_path: Path) -> None:
     assert [run(*words) for words in asked] == [1, 0, 1, 0, 0, 1]
 
 
+@pytest.mark.slow
 def test_a_limited_run_that_came_home_in_its_drain_is_over(tmp_path: Path) -> None:
     """What --limit leaves is nothing that was stopped: exit 0, and no reason is told."""
     write_jobs(tmp_path / "jobs.jsonl", prompts(3, "[[tokens=5]] {}"))

@@ -94,6 +94,7 @@ def test_each_bench_prints_one_object(name: str, tmp_path: Path) -> None:
     assert without_nulls(told), told
 
 
+@pytest.mark.slow
 def test_the_table_of_modes_marks_what_does_not_apply(tmp_path: Path) -> None:
     """The first token of a whole document is n/a in each column; columns stand under their heads."""
     done = batchrun("bench", "modes", *TINY["modes"], cwd=tmp_path)
@@ -212,6 +213,7 @@ async def test_openai_itself_is_told_the_bound_by_its_new_name() -> None:
         assert Asker(endpoint, 1).dearest(body) == pytest.approx((50 + INPUT_TOKENS) / 1_000_000)
 
 
+@pytest.mark.slow
 def test_a_bench_that_measured_nothing_says_so(tmp_path: Path) -> None:
     """Exit 1; the failures are counted, and no ratio is made of them."""
     nobody = ("--base-url", "http://127.0.0.1:1", "--kind", "openai", "--model", "m", "--budget", "0")

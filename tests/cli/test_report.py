@@ -111,6 +111,7 @@ def test_an_outage_is_told(tmp_path: Path) -> None:
     assert facts["flavours"]["stream"]["words"].startswith("could not connect: ")
 
 
+@pytest.mark.slow
 def test_a_job_file_that_a_start_has_looked_into_is_no_changed_one(tmp_path: Path) -> None:
     """Where nothing was pending in it. The start is written down once, however often cron repeats it, and is no run of
     the night."""
