@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-from batchrun.errors import BatchrunError, JournalError
+from batchrun.errors import BatchrunError
 from batchrun.journal.state import StateDir
 from batchrun.journal.writer import Journal
 from batchrun.outcome import Outcome
@@ -152,7 +152,7 @@ async def _night(order: Order, tell: _Tell) -> None:
                 async with asyncio.TaskGroup() as tasks:
                     for job in group:
                         tasks.create_task(_commit(journal, job, tell))
-            except* JournalError as errors:
+            except ExceptionGroup as errors:
                 raise errors.exceptions[0] from None
 
 
