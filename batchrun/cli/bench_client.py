@@ -25,7 +25,7 @@ def client(
         list[float] | None,
         typer.Option(min=0.1, help="Events a second and stream; may be given again. (default: 50)", show_default=False),
     ] = None,
-    seconds: Annotated[float, typer.Option(min=0.1, help="How long each stream lasts.")] = 20.0,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long each stream lasts.")] = 10.0,
     tls: Annotated[
         bool, typer.Option("--tls/--no-tls", metavar="", help="Ask over TLS too, one record an event.")
     ] = True,
