@@ -6,11 +6,11 @@ Meaning only: what is done about a cause stands in `retry.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 from batchrun.failure import Cause
-from batchrun.providers.quota import exhausted_wait, quotas_in
+from batchrun.providers.quota import exhausted_wait, number_in, quotas_in, seconds_until
 
 BY_ERROR_TYPE: dict[str, Cause] = {
     "invalid_request_error": Cause.BAD_REQUEST,
@@ -70,7 +70,7 @@ def retry_after(headers: Mapping[str, str], now: datetime, status: int = 429) ->
         now: aware, for what is told as a moment.
     """
     told = headers.get("retry-after")
-    milliseconds, seconds = _number(headers.get("retry-after-ms")), _number(told)
+    milliseconds, seconds = number_in(headers.get("retry-after-ms")), number_in(told)
     if seconds is None and told is not None:
         seconds = _seconds_until(told, now)
     waits = [milliseconds / 1000] if milliseconds is not None else []
@@ -85,14 +85,4 @@ def _seconds_until(text: str, now: datetime) -> float | None:
         date = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    aware = date if date.tzinfo is not None else date.replace(tzinfo=UTC)
-    return max(0.0, (aware - now).total_seconds())
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        number = float(text) if text is not None else None
-    except ValueError:
-        return None
-    # float() also takes "nan" and "inf"; neither is a time to wait.
-    return number if number is not None and 0 <= number < float("inf") else None
+    return seconds_until(date, now)

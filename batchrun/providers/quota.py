@@ -44,7 +44,7 @@ def quotas_in(headers: Mapping[str, str], now: datetime) -> tuple[Quota, ...]:
     found = []
     for unit in Unit if headers else ():
         for told in (_anthropic(headers, unit), _openai(headers, unit)):
-            limit, remaining = _number(told[0]), _number(told[1])
+            limit, remaining = number_in(told[0]), number_in(told[1])
             if limit and remaining is not None:
                 found.append(Quota(unit, limit, remaining, _seconds(told[2], now)))
                 break
@@ -69,7 +69,7 @@ def _seconds(text: str | None, now: datetime) -> float | None:
     """A moment (RFC 3339), a Go duration such as 6m0s, or a number of seconds."""
     if not text:
         return None
-    if (number := _number(text)) is not None:
+    if (number := number_in(text)) is not None:
         return number
     pieces = _GO_DURATION.findall(text)
     if pieces and "".join(amount + unit for amount, unit in pieces) == text:
@@ -78,11 +78,17 @@ def _seconds(text: str | None, now: datetime) -> float | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
+    return seconds_until(moment, now)
+
+
+def seconds_until(moment: datetime, now: datetime) -> float:
+    """Where no zone is told it is UTC; what is past is no wait."""
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return max(0.0, (aware - now).total_seconds())
 
 
-def _number(text: str | None) -> float | None:
+def number_in(text: str | None) -> float | None:
+    """What a header counts, or for how many seconds it asks; None where it says neither."""
     try:
         number = float(text) if text is not None else None
     except ValueError:
