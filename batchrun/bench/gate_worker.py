@@ -62,7 +62,7 @@ class _Trial:
         self._periods: list[dict[str, float]] = []
 
     async def run(self) -> Figures:
-        began = self._now()
+        began, began_at = self._now(), time.monotonic()
         try:
             async with asyncio.TaskGroup() as group:
                 keeper = group.create_task(self._keep_time(began))
@@ -77,6 +77,7 @@ class _Trial:
             "not_begun": self._items - begun,
             "periods": self._periods,
             "total_seconds": self._now() - began,
+            "began": began_at,  # by the clock that all processes share
         }
 
     async def _dispatch(self, items: asyncio.TaskGroup, deadline: float) -> int:

@@ -12,18 +12,24 @@ from batchrun.cli.bench_table import UNKNOWN, causes, print_table, require_answe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from batchrun.bench.gate import GateComparison, GateFigures
+    from batchrun.bench.gate import GateComparison, GateFigures, GatePlan
+    from batchrun.bench.side_by_side import SideBySide, SideFigures
     from batchrun.bench.trial import Trial
     from batchrun.bench.worlds import WorldFigures
 
 HEAD = ("slots", "n", "failed", "host CPU %", "others %", "settled at", "median s", "p95 s", "p95/alone", "total s")
 WORLD_HEAD = ("neighbours", "n", "median", "p95", "hot", "swinging", "crowded", "yielded", "worse", "better")
+ITEMS_OF_TWO = 128  # for two minutes or three: shares are found in the course of periods
+SIDES = ("first", "second")
+SIDE_HEAD = ("run", "n", "failed", "host CPU %", "settled at", "p95 s", "total s")
 CURVE_WIDTH = 60
 DEFAULT_WORLDS = 50
 
 
 def gate(
-    items: Annotated[int, typer.Option(min=1, help="Behind each policy.")] = 32,
+    items: Annotated[
+        int | None, typer.Option(min=1, help="Behind each policy. (default: 32, and 128 for each of two runs)")
+    ] = None,
     fixed: Annotated[int, typer.Option(min=1, help="The fixed number of slots.")] = 12,
     target_cpu: Annotated[float, typer.Option(min=1, max=100, help="The laws', in per cent of the host.")] = 70.0,
     tokens: Annotated[int, typer.Option(min=1, help="Of each item; they come at 20 a second.")] = 60,
@@ -33,6 +39,9 @@ def gate(
     worlds: Annotated[int, typer.Option(min=0, help="Simulated worlds to play as well.")] = DEFAULT_WORLDS,
     seed: Annotated[int, typer.Option(min=0, help="The first world's.")] = 1,
     only_worlds: Annotated[bool, typer.Option("--only-worlds", metavar="", help="Leave this machine alone.")] = False,
+    side_by_side: Annotated[
+        bool, typer.Option("--side-by-side", metavar="", help="Instead of all that: two runs at once.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """What the gate's laws make of this machine, and of simulated ones. Loads this one for a minute or two."""
@@ -43,7 +52,11 @@ def gate(
     from batchrun.bench.worlds import limits_of, world_figures
     from batchrun.cli.terminal import print_json
 
-    plan = GatePlan(items=items, fixed=fixed, target_cpu=target_cpu, tokens=tokens, tries_all=try_all)
+    count = items or (ITEMS_OF_TWO if side_by_side else GatePlan().items)
+    plan = GatePlan(items=count, fixed=fixed, target_cpu=target_cpu, tokens=tokens, tries_all=try_all)
+    if side_by_side:
+        _side_by_side(plan, json=json)
+        return
     trials = try_worlds(range(seed, seed + worlds))
     figures = None if only_worlds else measure_gate(plan)
     if json:
@@ -57,6 +70,20 @@ def gate(
             print_gate(figures)
     if figures is not None:
         require_answers(sum(policy.items - policy.failed for policy in figures.policies))
+
+
+def _side_by_side(plan: GatePlan, *, json: bool) -> None:
+    from dataclasses import asdict
+
+    from batchrun.bench.side_by_side import measure_side_by_side
+    from batchrun.cli.terminal import print_json
+
+    figures = measure_side_by_side(plan)
+    if json:
+        print_json({"schema": "batchrun.bench.side_by_side/1", **asdict(figures)})
+    else:
+        print_side_by_side(figures)
+    require_answers(sum(run.items - run.failed for run in figures.runs))
 
 
 def print_worlds(trials: Sequence[Trial], seed: int) -> None:
@@ -114,6 +141,39 @@ def print_gate(figures: GateComparison) -> None:
             say(f"{policy.policy}: {policy.not_begun} items were not begun: after {plan.most_seconds:g} s none begins")
 
 
+def print_side_by_side(figures: SideBySide) -> None:
+    """The shares, and the curves of CPU and slots over the time of both."""
+    plan = figures.plan
+    say(f"two runs by the {figures.law} law, {plan.items} items each; the second begins while the first is at work")
+    say()
+    rows = [_side_row(name, run) for name, run in zip(SIDES, figures.runs, strict=True)]
+    print_table(SIDE_HEAD, rows)
+    say()
+    say(f"both were there for {figures.both_seconds:.0f} s; in the second half of that the host was busy for")
+    say(f"{told(figures.host_cpu, '.0f')} % (target {plan.target_cpu:g} %), and the smaller share was")
+    say(f"{told(figures.fairness, '.2f')} of the larger")
+    end = max((time for run in figures.runs for time in run.times), default=0.0)
+    for name, run in zip(SIDES, figures.runs, strict=True):
+        say()
+        if run.not_begun:
+            say(f"{name}: {run.not_begun} items were not begun: after {plan.most_seconds:g} s none begins")
+        for label, curve, top in (("CPU", run.own, 100.0), ("slots", run.slots, max(run.slots, default=0.0))):
+            _line(f"{name:<10}{label:<6}", (0.0, *run.times, end), (0.0, *curve, 0.0), top, " %" * (label == "CPU"))
+
+
+def _side_row(name: str, run: SideFigures) -> tuple[str, ...]:
+    settled = sorted(run.slots[len(run.slots) // 2 :])
+    return (
+        name,
+        str(run.items),
+        str(run.failed),
+        told(run.share, ".0f"),
+        told(settled[len(settled) // 2] if settled else None, ".0f"),
+        told(run.p95, ".2f"),
+        told(run.total_seconds, ".1f"),
+    )
+
+
 def _row(policy: GateFigures, figures: GateComparison) -> tuple[str, ...]:
     wall = policy.wall
     return (
@@ -138,9 +198,12 @@ def _settled(policy: GateFigures) -> str:
 
 
 def _curves(policy: GateFigures) -> None:
+    for label, curve, top in (("CPU", policy.cpu, 100.0), ("slots", policy.slots, max(policy.slots, default=0.0))):
+        _line(f"{policy.policy:<10}{label:<6}", policy.times, curve, top, " %" * (label == "CPU"))
+
+
+def _line(label: str, times_: Sequence[float], curve: Sequence[float], top: float, unit: str) -> None:
     from batchrun.cli.terminal import marks
     from batchrun.report.sparkline import downsample, sparkline
 
-    for label, curve, top in (("CPU", policy.cpu, 100.0), ("slots", policy.slots, max(policy.slots, default=0.0))):
-        line = sparkline(downsample(policy.times, curve, CURVE_WIDTH), top, marks())
-        say(f"{policy.policy:<10}{label:<6}{line}  0 to {top:g}{' %' if label == 'CPU' else ''}")
+    say(f"{label}{sparkline(downsample(times_, curve, CURVE_WIDTH), top, marks())}  0 to {top:g}{unit}")

@@ -13,7 +13,8 @@ from batchrun.bench.endpoint import EMBEDDED
 from batchrun.bench.gate import GatePlan, compare
 from batchrun.bench.journal import JournalPlan, journal_comparison
 from batchrun.bench.pool import CLIENTS, PoolPlan, pool_comparison
-from batchrun.cli.bench_gate import print_gate
+from batchrun.bench.side_by_side import beside
+from batchrun.cli.bench_gate import print_gate, print_side_by_side
 from batchrun.cli.bench_journal import print_journal
 from batchrun.cli.bench_options import EndpointOptions, endpoint_by
 from batchrun.cli.bench_pool import print_pool
@@ -132,6 +133,19 @@ def test_the_table_of_gate_has_the_curves(capsys: pytest.CaptureFixture[str]) ->
     curves = [line for line in told.splitlines() if line.startswith("adaptive  ")]
     assert [curve.split()[1] for curve in curves] == ["1", "CPU", "slots"]
     assert curves[-1].endswith("0 to 8")
+
+
+def test_the_table_of_two_runs_says_how_they_shared(capsys: pytest.CaptureFixture[str]) -> None:
+    """A row for each, and their curves over the same time: before the second came it is drawn as nothing."""
+    periods = [{"t": float(time), "cpu": 70.0, "own": 30.0, "slots": 8.0} for time in range(20)]
+    ran: dict[str, Any] = {"samples": [BROKEN | {"cause": None}], "not_begun": 0, "total_seconds": 1.0}
+    print_side_by_side(beside(GatePlan(), "steady", lambda _, delay: ran | {"periods": periods, "began": 2 * delay}))
+    told = capsys.readouterr().out
+    assert "two runs by the steady law" in told
+    assert "busy for\n70 % (target 70 %), and the smaller share was\n1.00 of the larger" in told
+    curves = [line for line in told.splitlines() if line.startswith(("first  ", "second  "))]
+    drawn = [" ".join(curve.split()[:2]) for curve in curves[2:]]
+    assert drawn == ["first CPU", "first slots", "second CPU", "second slots"]
 
 
 def test_worlds_alone_leave_the_machine_alone(tmp_path: Path) -> None:
