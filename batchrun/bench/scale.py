@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,15 +15,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from batchrun.bench.command import run_command
 from batchrun.bench.scale_state import Made, make_state, run_start
 from batchrun.bench.statistics import statistics_of
-from batchrun.errors import BatchrunError, ExitCode
+from batchrun.errors import BatchrunError
 from batchrun.item import timestamp
 from batchrun.journal.lock import Lock
 from batchrun.journal.runs import record_start
-
-_TO_MB = 2**20 if sys.platform == "darwin" else 1024
-_SETTINGS = ("BATCHRUN_", "XDG_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +99,11 @@ def _commands(made: Made, rounds: int) -> Iterator[ScaleFigures]:
     jobs = str(made.jobs)
     # A finished item is asked for, so that the run ends when it knows what is pending, and sends nothing.
     more = ["run", str(made.more_jobs), "--state", str(made.state.path), "--simulate", "--only", made.first_id]
-    _run("the first start", more)  # which checks the job file, and notes what it found, as the night's own start did
+    run_command(
+        "the first start", more
+    )  # which checks the job file, and notes what it found, as the night's own start did
     yield _measured(f"start, {made.pending:,} pending", more, rounds, _START)
-    _run("the first start", ["run", jobs, "--simulate"])
+    run_command("the first start", ["run", jobs, "--simulate"])
     yield _measured("start, nothing pending", ["run", jobs, "--simulate"], rounds, _START)
     yield _measured("start, job file edited", ["run", jobs, "--simulate"], rounds, Bound(), _without_notes(made))
     yield _measured("status", ["status", jobs], rounds, _STATUS)
@@ -136,32 +134,9 @@ def _measured(
     taken = []
     for _ in range(rounds):
         before()
-        taken.append(_run(what, words))
+        taken.append(run_command(what, words))
     walls, cpus, peaks = zip(*taken, strict=True)
     wall, cpu = statistics_of(walls), statistics_of(cpus)
     assert wall is not None
     assert cpu is not None
     return ScaleFigures(what, wall.median, cpu.median, max(peaks), bound.seconds, bound.mb)
-
-
-def _run(what: str, words: Sequence[str]) -> tuple[float, float, float]:
-    """Wall seconds, CPU seconds and peak MB of one process."""
-    # The user's own settings and the list of his runs have no part in this.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
-    environment |= {"XDG_CONFIG_HOME": os.devnull, "XDG_STATE_HOME": os.devnull}
-    with tempfile.TemporaryFile() as told:
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "batchrun", *words],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=told,
-            stderr=told,
-        )
-        _, status, used = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != ExitCode.OK:
-            told.seek(0)
-            raise BatchrunError(f"{what} did not end well: {told.read().decode(errors='replace').strip()[-500:]}")
-    return wall, used.ru_utime + used.ru_stime, used.ru_maxrss / _TO_MB

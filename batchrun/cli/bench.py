@@ -10,6 +10,7 @@ from batchrun.cli.bench_client import client
 from batchrun.cli.bench_gate import gate
 from batchrun.cli.bench_journal import journal
 from batchrun.cli.bench_modes import modes
+from batchrun.cli.bench_pipeline import pipeline
 from batchrun.cli.bench_pool import pool
 from batchrun.cli.bench_scale import scale
 from batchrun.cli.bench_stop import stop
@@ -20,7 +21,7 @@ bench = typer.Typer(
     help="Measure: free of charge on the embedded provider, within a budget on a real endpoint.",
     no_args_is_help=True,
 )
-for command in (client, modes, pool, stop, gate, buffer, backends, journal, scale):
+for command in (client, modes, pool, stop, gate, buffer, backends, journal, scale, pipeline):
     bench.command(cls=Command)(command)
 
 

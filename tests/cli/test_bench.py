@@ -29,6 +29,7 @@ TINY = {
     "gate": ("--items", "2", "--fixed", "2", "--tokens", "2", "--worlds", "2"),
     "backends": ("--items", "4", "--slots", "2", "--slower", "2", "--tokens", "2", "--rounds", "1"),
     "journal": ("--streams", "2", "--items", "4", "--tokens", "2", "--rate", "100", "--seconds", "0.1"),
+    "pipeline": ("--items", "20"),
     "scale": ("--items", "30", "--rounds", "1"),
     "buffer": ("--sessions", "2", "--tokens", "5", "--consumer-ms", "1", "--rate", "1000", "--size", "2"),
 }
