@@ -31,7 +31,9 @@ async def main(jobs: Path, answers: Path, at_once: int) -> None:
                 out.write(json.dumps({"id": job["id"], "text": text}) + "\n")
                 out.flush()
 
-        await asyncio.gather(*(one(json.loads(line)) for line in lines))
+        async with asyncio.TaskGroup() as group:
+            for line in lines:
+                group.create_task(one(json.loads(line)))
 
 
 if __name__ == "__main__":
