@@ -164,6 +164,8 @@ class Lane:
         match failure.cause:
             case Cause.LOCAL:
                 self.shrink()
+            case Cause.RATE_LIMITED if self.traffic.pace.is_in_truce(now):
+                pass  # fewer at once would help no more than slower does
             case Cause.RATE_LIMITED | Cause.OVERLOADED if now - self._cut_at >= CUT_PERIOD:
                 self._cut_at = now
                 # Of those that were in flight one was too many; an overloaded provider is to be spared more than that.

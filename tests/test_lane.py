@@ -8,10 +8,12 @@ from dataclasses import replace
 
 import pytest
 
+from batchrun.failure import Cause, Failure
 from batchrun.gate.law import Decision, GateBounds, LimitedBy, Observation, Signals
 from batchrun.gate.load import Load
 from batchrun.gate.memory import Memory
 from batchrun.gate.slots import Gate
+from batchrun.gate.truce import STRAYS_UNSURE
 from batchrun.gate.usage import Company, Usage
 from batchrun.journal.control import Tuning
 from batchrun.lane import GateTerms, Lane
@@ -189,3 +191,16 @@ async def test_a_gate_that_this_machine_cannot_bear_shrinks_but_never_below_its_
     alone = lane(min_slots=2, max_slots=100)
     alone.shrink()
     assert alone.gate.limit == 2
+
+
+@pytest.mark.parametrize(("strays", "cuts"), [(0, True), (STRAYS_UNSURE, False)])
+@in_virtual_time
+async def test_a_rate_limit_takes_slots_unless_it_is_no_matter_of_the_rate(strays: int, cuts: bool) -> None:
+    """A provider that is full refuses whoever comes, however few."""
+    cut = lane()
+    _slots = [await cut.gate.admit() for _ in range(5)]
+    for now in range(strays + 1):
+        cut.traffic.pace.sent(float(now))
+        cut.traffic.pace.refused(float(now), float(now), 0.0)
+    cut.failed(Failure(Cause.RATE_LIMITED, "too many"), "a", 20.0, 20.0)
+    assert (cut.gate.limit < GateBounds().start_slots) is cuts

@@ -5,9 +5,8 @@ waits before the wall is hit. Where nothing is told, the allowed rate is learned
 between two of them is what the provider allows, so the pace drops a little below that, climbs back, and beyond it only
 gently, but more boldly the longer nothing is refused. Until the first refusal, and without headers, there is no pace.
 
-Not every 429 is a matter of our rate: some providers give them out when they are full. Refusals that go on coming
-though the pace is below what was admitted before are none, and slower would not help: then there is no pace for a
-while.
+Not every 429 is a matter of our rate: some providers give them out when they are full. What tells them apart is tried
+out, see `truce`; meanwhile there is no pace.
 """
 
 from __future__ import annotations
@@ -16,6 +15,8 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Mapping
 
+from batchrun.gate.mirror import Mirror
+from batchrun.gate.truce import Truce
 from batchrun.providers.quota import Quota, Unit
 
 CAUTION = 0.95  # of what was admitted between two refusals
@@ -25,16 +26,14 @@ PATIENCE = 30.0
 REQUESTS = 60  # at the least, between two of those doublings: where little is allowed each refusal weighs more
 SEARCH = 0.02  # a second: beyond what too few requests tell
 BOLDEST = 0.05  # a second
+A_REQUEST = 0.05  # a request, where little is allowed: growth is seen by requests, not by seconds
 CATCH_UP = 1.5  # times the rate, until what a hold kept back has been sent: the provider has saved it up meanwhile
 WINDOW = 60.0  # seconds that are looked back on
+LONGEST_WINDOW = 600.0  # where little is allowed, for it takes long to admit enough
 ENOUGH = 20  # admitted requests that tell a rate; fewer only where there are no more
 FEW = 5  # that tell one where nothing else is known: it is the first guess, and the next refusal corrects it
 SPARE = 1.0  # seconds for which more was allowed than anybody wanted: then it is not the pace that limits
-STRAY = 5  # refusals in a row that no rate explains
-TRUCE = 60.0  # seconds without a pace after them, doubled each time that it comes to that again
-LONGEST_TRUCE = 3600.0
 BURST = 0.25  # seconds' worth that may be sent at once: timers are late, and lateness must not cost the rate
-SMOOTH = 0.2  # the weight of the newest answer in what a request costs in tokens
 
 
 class Pace:
@@ -46,16 +45,15 @@ class Pace:
         self.rate: float | None = None  # requests a second; None: unlimited
         self._known = 0.0  # what was admitted, requests a second, when it was last refused
         self._is_sure = False
-        self._strays = 0
-        self._truce_until = 0.0
-        self._truce = TRUCE
+        self._truce = Truce()
+        self._given_up = (1 / WINDOW, 0.0, False)  # rate, what was admitted, and whether that was sure, before a truce
         self._patience = PATIENCE
         self._credit = 0.0
         self._pushing_since = 0.0
         self._owed = 0.0
         self._catch_up = CATCH_UP
         self._moved_at = 0.0
-        self._mirrors: dict[Unit, _Mirror] = {}
+        self._mirrors: dict[Unit, Mirror] = {}
 
     def __repr__(self) -> str:
         told = "unlimited" if self.rate is None else f"{self.rate:.2f} a second"
@@ -72,8 +70,9 @@ class Pace:
     def sent(self, now: float) -> None:
         """A request goes out."""
         self._sent.append(now)
-        if self._sent[0] < now - 2 * WINDOW:
-            del self._sent[: bisect_left(self._sent, now - WINDOW)]
+        self._truce.sent()
+        if self._sent[0] < now - 2 * self._window():
+            del self._sent[: bisect_left(self._sent, now - self._window())]
         for mirror in self._mirrors.values():
             mirror.sent(now)
         if self.rate is not None:
@@ -87,18 +86,14 @@ class Pace:
         place = bisect_left(self._sent, sent_at)
         if place < len(self._sent) and self._sent[place] == sent_at:
             del self._sent[place]
+            self._truce.refused()
         if self._refusals and sent_at <= self._refusals[-1]:
             return False
-        if now < self._truce_until:
+        if self._truce.is_on(now):
+            if self._truce.has_failed:
+                self._end_truce(now, hold)
             return True
-        if self.rate is not None and self._is_sure and self.rate < self._known:
-            self._strays += 1
-        else:
-            self._strays = 0
-            if self.rate is not None and self._is_sure:
-                self._truce = TRUCE  # that one was a matter of our rate
-        if self._strays >= STRAY:
-            self._make_truce(now)
+        if self.rate is not None and self._begins_truce(now, self.rate):
             return True
         if self._owed > 0:
             self._catch_up = 1.0  # this one saves nothing up
@@ -113,19 +108,33 @@ class Pace:
         self._moved_at = now + hold
         return True
 
-    def _make_truce(self, now: float) -> None:
-        self._truce_until = now + self._truce
-        self._truce = min(LONGEST_TRUCE, 2 * self._truce)
-        self._strays = 0
+    def _begins_truce(self, now: float, rate: float) -> bool:
+        is_explained = self._is_sure and rate >= self._known
+        if not self._truce.begins(now, is_explained=is_explained, is_sure=self._is_sure):
+            return False
+        self._given_up = (rate, self._known, self._is_sure)
         self._refusals.clear()
         self._sent.clear()
         self.rate = None
+        return True
+
+    def _end_truce(self, now: float, hold: float) -> None:
+        """As before it."""
+        self._truce.fail(now)
+        self.rate, self._known, self._is_sure = self._given_up
+        self._refusals.append(now)
+        self._credit, self._owed = min(1.0, hold * self.rate), 0.0
+        self._moved_at = now + hold
+
+    def is_in_truce(self, now: float) -> bool:
+        """Whether refusals are taken for no matter of our rate at the moment."""
+        return self._truce.is_on(now)
 
     def told(self, quotas: Iterable[Quota], sent_at: float, now: float) -> None:
         """What the headers of an answer said, to a request that was sent then."""
         since = len(self._sent) - bisect_right(self._sent, sent_at)
         for quota in quotas:
-            mirror = self._mirrors.setdefault(quota.unit, _Mirror())
+            mirror = self._mirrors.setdefault(quota.unit, Mirror())
             mirror.told(quota, since, now - sent_at, now)
 
     def spent(self, tokens: Mapping[Unit, float]) -> None:
@@ -142,7 +151,7 @@ class Pace:
         few slots. What went before the first refusal is looked at only where nothing else is known: a provider that was
         idle for a while lets more through than it can bear for long.
         """
-        while self._refusals and self._refusals[0] < now - WINDOW:
+        while self._refusals and self._refusals[0] < now - self._window():
             self._refusals.popleft()
         begins = [begin for begin in reversed(self._refusals) if begin < now]
         if not begins:
@@ -154,7 +163,8 @@ class Pace:
             count = len(self._sent) - bisect_left(self._sent, begin)
             if count >= ENOUGH:
                 break
-        return max(count, 1) / max(now - begin, 0.1), count >= ENOUGH
+        # With the one that was refused: without it few requests would tell too little, and the next refusal still less.
+        return (count + 1) / max(now - begin, 0.1), count >= ENOUGH
 
     def _fastest(self, now: float) -> tuple[float, bool]:
         """The same without a pace: at the fastest that went well just before. Over all of the window a pause of our own
@@ -166,6 +176,10 @@ class Pace:
         while (count := count // 2) >= FEW:
             rate = max(rate, count / max(now - sent[-count], 0.1))
         return rate, len(sent) >= ENOUGH
+
+    def _window(self) -> float:
+        """Seconds in which ten times enough was admitted."""
+        return WINDOW if self.rate is None else min(max(WINDOW, 10 * ENOUGH / self.rate), LONGEST_WINDOW)
 
     def _speed(self, rate: float) -> float:
         return rate * self._catch_up if self._owed > 0 else rate
@@ -184,51 +198,9 @@ class Pace:
             self._pushing_since = now
         if self.rate < self._known:
             # Whether a refusal comes below what was admitted is seen by requests, not by seconds.
-            climb = min(CLIMB, (1 - CAUTION) * self.rate / ENOUGH) if self._is_sure else CLIMB
+            climb = min(CLIMB, ((1 - CAUTION) / ENOUGH if self._is_sure else A_REQUEST) * self.rate)
             self.rate = min(self._known, self.rate + self._known * climb * seconds)
             return
         start = PROBE if self._is_sure else SEARCH
         boldness = start * 2.0 ** min(16.0, (now - self._refusals[-1]) / self._patience) if self._refusals else BOLDEST
-        self.rate *= 1 + min(BOLDEST, boldness) * seconds
-
-
-class _Mirror:
-    """Our own reckoning of one limit: what is left of it, and how fast it comes back."""
-
-    def __init__(self) -> None:
-        self._left = 0.0
-        self._refill = 0.0  # units a second
-        self._limit = 0.0
-        self._at = 0.0
-        self._cost = 1.0  # units a request
-
-    def told(self, quota: Quota, since: int, ago: float, now: float) -> None:
-        """`since` requests were sent after the one that was answered, which was sent `ago` seconds ago."""
-        used = quota.limit - quota.remaining
-        refill = used / quota.reset if quota.reset and used > 0 else 0.0
-        # A refill that is told in whole seconds is off where little is used: the surest is told by the emptiest.
-        self._refill = refill or self._refill or quota.limit / WINDOW
-        self._limit = quota.limit
-        self._left = min(self._limit, quota.remaining + self._refill * ago) - since * self._cost
-        self._at = now
-
-    def sent(self, now: float) -> None:
-        self._left = self._at_hand(now) - self._cost
-        self._at = now
-
-    def spent(self, units: float) -> None:
-        self._cost = units if self._cost == 1.0 else self._cost + SMOOTH * (units - self._cost)
-
-    def wait(self, now: float, *, is_alone: bool) -> float:
-        if not self._refill:
-            return 0.0
-        at_hand = self._at_hand(now)
-        if is_alone:
-            # No provider's bucket is emptier than empty: what we reckon below was for requests on their way, and none
-            # is. Without an answer nothing would ever correct it.
-            at_hand = max(at_hand, min(self._limit, self._refill * (now - self._at)))
-        # One answer may cost more than the whole limit, and there is never more at hand than that.
-        return max(0.0, min(self._cost, self._limit) - at_hand) / self._refill
-
-    def _at_hand(self, now: float) -> float:
-        return min(self._limit, self._left + self._refill * (now - self._at))
+        self.rate *= 1 + min(BOLDEST, A_REQUEST * self.rate, boldness) * seconds

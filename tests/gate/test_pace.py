@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from batchrun.gate.pace import TRUCE, Pace
+from batchrun.gate.pace import Pace
+from batchrun.gate.truce import SHORTEST
 from batchrun.providers.quota import Quota, Unit
-from tests.gate.limited import Allowance, Client, Night
+from tests.gate.limited import Allowance, Client
 
 TEN_MINUTES = 600.0
-
-
-def night(allowance: Allowance, pace: Pace | None = None, latency: float = 0.5) -> Night:
-    return Client(allowance, pace or Pace(), latency=latency).run(TEN_MINUTES)
 
 
 def allowed(allowance: Allowance) -> float:
@@ -42,12 +39,25 @@ def test_what_is_told_is_used_without_hitting_the_wall(a_minute: int, seconds_sa
     assert came.refused_share <= 0.02
 
 
+@pytest.mark.parametrize(("a_minute", "used", "refused"), [(5, 0.75, 0.15), (20, 0.85, 0.05), (60, 0.92, 0.03)])
+def test_where_little_is_allowed_refusals_are_few_too(a_minute: int, used: float, refused: float) -> None:
+    """Nothing can be saved up and only the wait is told: in half an hour refusals are rare, not the rule."""
+    nights = [Client(Allowance(a_minute, 1, tells_wait=True), Pace(), 4, seed=seed).run(1800) for seed in range(3)]
+    assert sum(night.answered for night in nights) >= used * 3 * 30 * a_minute
+    assert max(night.refused_share for night in nights) <= refused
+
+
+@pytest.mark.parametrize("slots", [6, 12, 64])
 @pytest.mark.parametrize("strays", [0.02, 0.1, 0.3])
-def test_refusals_that_no_rate_explains_slow_nothing_down_for_long(strays: float) -> None:
+def test_refusals_that_no_rate_explains_slow_nothing_down_for_long(strays: float, slots: int) -> None:
     """A provider that is full refuses at random: slower would not help, and the night must not crawl."""
     refusing = Allowance(1e9, 1e9, strays=strays)
-    patient = night(refusing, latency=1.0).answered
-    assert patient >= 0.7 * night(refusing, PaceThatNeverLearns(), latency=1.0).answered
+    came = {pace: sum(stray_night(refusing, pace(), slots, seed) for seed in range(4)) for pace in PACES}
+    assert came[Pace] >= 0.78 * came[PaceThatNeverLearns]
+
+
+def stray_night(refusing: Allowance, pace: Pace, slots: int, seed: int) -> int:
+    return Client(refusing, pace, slots, 2.4, seed).run(TEN_MINUTES).answered
 
 
 @pytest.mark.parametrize("later", [{20.0: 0, 65.0: 32}, {0.0: 1, 60.0: 32}], ids=["a pause", "few slots"])
@@ -73,6 +83,9 @@ class PaceThatNeverLearns(Pace):
 
     def wait(self, now: float, *, is_alone: bool = False) -> float:
         return 0.0
+
+
+PACES = (Pace, PaceThatNeverLearns)
 
 
 def test_before_anything_is_refused_there_is_no_pace() -> None:
@@ -152,7 +165,7 @@ def test_a_truce_ends() -> None:
             now += 0.1
             pace.sent(now)
         pace.refused(now, now, 0.0)
-    now += TRUCE + 1
+    now += SHORTEST + 1
     for _ in range(30):
         now += 0.1
         pace.sent(now)
