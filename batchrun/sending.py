@@ -1,5 +1,6 @@
 """The second half of `run`: provider, engine, journal and telemetry put together, from the first request to the last
-record. Imported only when something is pending, for it imports the SDK.
+record. Imported only when something is pending, for it takes a while; the SDK, which takes longer, waits until somebody
+is to be asked.
 """
 
 from __future__ import annotations

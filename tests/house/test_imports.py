@@ -55,6 +55,15 @@ def test_what_only_reads_never_imports_the_sdk(command: str, finished_run: Path)
     assert imported_by(command, "jobs.jsonl", directory=finished_run) & HEAVY == set()
 
 
+def test_a_run_that_only_delivers_what_was_paid_before_never_imports_the_sdk(tmp_path: Path) -> None:
+    """Nobody is asked, so a night whose sink was broken costs a second and 80 MB less the second time."""
+    tmp_path.joinpath("jobs.jsonl").write_text('{"id": "only", "prompt": "Say a word."}\n', encoding="utf-8")
+    run = ("run", "jobs.jsonl", "--simulate", "--scenario", "instant", "--each")
+    subprocess.run([sys.executable, "-m", "batchrun", *run, "exit 3"], cwd=tmp_path, capture_output=True, check=False)
+    assert imported_by(*run, "cat > answer.txt", directory=tmp_path) & HEAVY == set()
+    assert tmp_path.joinpath("answer.txt").stat().st_size > 0
+
+
 def test_a_run_with_nothing_pending_never_imports_the_sdk(finished_run: Path) -> None:
     """`run` over finished items ends before the SDK is looked at, without credentials."""
     assert imported_by("run", "jobs.jsonl", directory=finished_run) & HEAVY == set()
