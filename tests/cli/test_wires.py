@@ -10,14 +10,14 @@ from tests.cli.program import batchrun, prompts, records, write_jobs
 
 # The model is a part of the request, and the embedded provider's answer follows from all of it.
 CHAT = '[backends.chat]\nkind = "openai"\nbase_url = "http://127.0.0.1:1/v1"\nmodel = "claude-haiku-5-5"\n'
-# A tenth of the requests is told to wait, a tenth is turned away; of the answers a tenth breaks off, and another tenth
-# holds an event that is no JSON.
+# A tenth of the requests is told to wait, a tenth is turned away; of the answers a tenth breaks off, and some hold an
+# event that is no JSON.
 ROUGH = """
 seed = 7
 rate_429 = 0.10
 rate_529 = 0.10
 rate_drop = 0.10
-rates = { malformed = 0.10 }
+rates = { malformed = 0.03 }
 ttft = 0
 tokens_per_second = 0
 retry_after = 0.2
