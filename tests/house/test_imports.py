@@ -56,7 +56,7 @@ def test_what_only_reads_never_imports_the_sdk(command: str, finished_run: Path)
 
 
 def test_where_a_run_stands_is_told_without_what_a_run_needs(finished_run: Path) -> None:
-    """Scripts ask for it again and again: how job lines and settings are read is a seventh of its time."""
+    """Scripts ask for it again and again: how job lines and settings are read is a tenth of its time."""
     unneeded = {"batchrun.backends", "batchrun.config", "batchrun.jobs.line", "batchrun.settings", "psutil"}
     assert imported_by("status", "jobs.jsonl", directory=finished_run) & unneeded == set()
 
