@@ -10,7 +10,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from batchrun.failure import AttemptFailed, Cause, Failure
@@ -117,15 +117,15 @@ class Attempts:
                 delivery.pipe.resize(buffer)
 
     async def make(self, item: Item, lane: Lane, account: Account) -> Ended:
-        """Ask once, or, of what was answered in an earlier run, deliver once more."""
+        """Ask once."""
         item.attempts += 1
         meter = Meter(account)
         self._meters[meter] = lane.name
         try:
             if self._manner.sink is not None:
                 return await self._deliver(item, lane, meter, self._manner.sink)
-            message = await self._ask(item, lane, meter) if item.kept is None else item.kept.message
-            return Ended(message, _measured(item, meter, message))
+            message = await self._ask(item, lane, meter)
+            return Ended(message, _measured(meter, message))
         except AttemptFailed as failed:
             return Ended(failed.failure, meter.measure(failed.failure.partial_tokens))
         except Exception as exc:  # the one place where a bug of ours is kept from taking the whole night with it
@@ -164,34 +164,30 @@ class Attempts:
         delivery = Delivery(sink, coming(job.id, item.attempts, job.model, job.metadata), self._buffer)
         self._hands.start(delivery.run())
         self._deliveries.add(delivery)
-        message = None if item.kept is None else item.kept.message
+        message = None
         try:
             async with delivery:
-                if message is None:
-                    message = await self._ask(item, lane, meter, delivery)
-                await delivery.finish(answered(item.answered(message, _measured(item, meter, message), self._now())))
+                message = await self._ask(item, lane, meter, delivery)
+                await delivery.finish(answered(item.answered(message, _measured(meter, message), self._now())))
         except SinkFailed as failed:
             failure = Failure(Cause.SINK, str(failed), partial_tokens=meter.chunks if message is None else 0)
-            return Ended(failure, _measured(item, meter, message, delivery.held_up), message)
+            return Ended(failure, _measured(meter, message, delivery.held_up), message)
         except asyncio.CancelledError:
             if message is not None:
-                self._rescue(item, message, _measured(item, meter, message, delivery.held_up), delivery)
+                self._rescue(item, message, _measured(meter, message, delivery.held_up), delivery)
             raise
         finally:
             self._deliveries.discard(delivery)
-        return Ended(message, _measured(item, meter, message, delivery.held_up))
+        return Ended(message, _measured(meter, message, delivery.held_up))
 
     def _rescue(self, item: Item, message: Message, measure: Measure, delivery: Delivery) -> None:
         """Have an answer kept whose item is cut off: it is paid, and only the sinks may not have taken it."""
         if delivery.is_delivered:
             self._hands.rescue(item.answered(message, measure, self._now()))
-        elif item.kept is None:  # else it stays kept as it was
+        else:
             failure = Failure(Cause.SINK, CUT_OFF)
             self._hands.rescue(item.failed(failure, measure, self._now(), final=False, answer=message))
 
 
-def _measured(item: Item, meter: Meter, message: Message | None, held_up: float = 0.0) -> Measure:
-    """What the answer took; of one that was kept, what it took when it was asked for."""
-    if item.kept is not None:
-        return replace(item.kept.measure, held_up=held_up)
+def _measured(meter: Meter, message: Message | None, held_up: float = 0.0) -> Measure:
     return meter.measure(meter.chunks if message is None else message.output_tokens, held_up)

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from batchrun.backends import Backend, Choice, build_backends, for_chat_lines
-from batchrun.config_file import find_file, read_file
+from batchrun.config_file import read_file
 from batchrun.curfew import MaxFailures
 from batchrun.errors import ConfigError
 from batchrun.gate import laws
@@ -29,6 +29,7 @@ from batchrun.simulator.scenario import Scenario
 from batchrun.sinks.config import TIME_LIMIT, SinkConfig
 from batchrun.sorter import Changed
 from batchrun.stream.pipe import DEFAULT_SIZE
+from batchrun.whereabouts import find_file
 
 PREFIX = "BATCHRUN_"
 # What a run tells those whom it starts (with BATCHRUN_MODEL, a setting as well), and the seeds of the long tests: both

@@ -1,5 +1,4 @@
-"""batchrun.toml: which one counts, and what stands in it. Looked for beside the job file, then in the XDG configuration
-directory; the first one is the only one that is read.
+"""batchrun.toml: what stands in it. Which one counts is known elsewhere.
 
 A path in it is meant from where the file lies, for cron starts in a directory of its own.
 """
@@ -7,8 +6,6 @@ A path in it is meant from where the file lies, for cron starts in a directory o
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,6 @@ from batchrun.errors import ConfigError
 from batchrun.prices.bill import Rates, read_rates
 from batchrun.settings import SECTIONS, SETTINGS, Given, nearest, read_given
 
-FILE_NAME = "batchrun.toml"
 BACKENDS = "backends"  # the section that holds a table per backend
 PRICES = "prices"  # and the one that holds a table per model
 
@@ -30,15 +26,6 @@ class ConfigFile:
     general: dict[str, Given] = field(default_factory=dict)
     backends: dict[str, dict[str, Given]] = field(default_factory=dict)
     prices: dict[str, Rates] = field(default_factory=dict)
-
-
-def find_file(jobs: Path, environment: Mapping[str, str]) -> Path | None:
-    """The settings file for this job file; None where there is none."""
-    places = [jobs.parent / FILE_NAME]
-    with suppress(RuntimeError):  # a user without a home, as containers have them
-        home = Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-        places.append(home / "batchrun" / FILE_NAME)
-    return next((path for path in places if _is_file(path)), None)
 
 
 def read_file(path: Path | None) -> ConfigFile:
@@ -103,13 +90,6 @@ def _prices(tables: object, path: Path) -> dict[str, Rates]:
         except ValueError as exc:
             raise ConfigError(f'{path}: [{PRICES}."{model}"] {exc}') from exc
     return prices
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a directory that we may not look into holds no settings of ours
-        return False
 
 
 def _toml(path: Path) -> dict[str, Any]:

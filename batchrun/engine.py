@@ -241,7 +241,7 @@ class Engine:
             if slot is None:
                 return
             account = Account()
-            item = Item(job, self._loop.time(), self._kept(job))
+            item = Item(job, self._loop.time())
             task = self._items.create_task(charged(self._work(item, lane, slot, account), account))
             task.add_done_callback(lambda _: in_hand.release())
 
@@ -268,14 +268,10 @@ class Engine:
     def _weigh(self, item: Item, lane: Lane, result: Message | Failure, sent_at: float) -> Verdict | None:
         """What follows from a failed attempt, for everybody at once and for the item; None for an answer."""
         if isinstance(result, Message):
-            if item.kept is None:
-                lane.answered(result)
-            else:  # nobody was asked, but the sinks are well
-                lane.strikes.answered()
+            lane.answered(result)
             return None
         now, id = self._loop.time(), item.job.id
-        # Of a kept answer that the sinks will not have the provider knows nothing: that is no sign of its life.
-        strikes = lane.failed(result, id, sent_at, now) if item.kept is None else lane.strikes.note(result.cause, id)
+        strikes = lane.failed(result, id, sent_at, now)
         item.note(result, is_free=lane.is_unreached(result))
         self._tally.retry(result)
         self._around.purse.waste(item.job, result.partial_tokens)

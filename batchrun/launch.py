@@ -139,7 +139,7 @@ def _check(config: RunConfig, state: StateDir, index: FinishedIndex) -> tuple[Jo
         laid.discard()
         raise ChangedJobsError(_changed(sorter.changed, config))
     told = [notice for notice in (laid.notice, jobs.prefills.notice(), _as_chat(config, jobs)) if notice]
-    return jobs, sorter, [*told, *_asked_again(sorter, config)]
+    return jobs, sorter, [*told, *_pending_again(sorter, config)]
 
 
 def _counted(config: RunConfig, sorter: Sorter, jobs: JobFile) -> dict[str, int]:
@@ -150,13 +150,14 @@ def _counted(config: RunConfig, sorter: Sorter, jobs: JobFile) -> dict[str, int]
     return {} if config.selection.limit is not None and jobs.pending_count else dict(sorter.finished)
 
 
-def _asked_again(sorter: Sorter, config: RunConfig) -> list[str]:
-    if not sorter.asked_again:
+def _pending_again(sorter: Sorter, config: RunConfig) -> list[str]:
+    if not sorter.pending_again:
         return []
     flags = [f"--retry {','.join(sorted(config.again))}"] if config.again else []
     flags += [f"--changed {config.changed}"] if config.changed is Changed.ASK else []
-    items = counted(sorter.asked_again, "finished item is", "finished items are")
-    return [f"{items} asked again ({', '.join(flags)})"]
+    items = counted(sorter.pending_again, "finished item is", "finished items are")
+    # Not "asked": of some the answer is there and is only delivered, and with --limit others stay for a later run.
+    return [f"{items} pending again ({', '.join(flags)})"]
 
 
 def _as_chat(config: RunConfig, jobs: JobFile) -> str | None:

@@ -41,7 +41,6 @@ class Redelivery:
         """Hand the item's kept answer to the sinks; without any it is finished as it is."""
         kept = item.kept
         assert kept is not None
-        item.attempts += 1
         if self._sink is None:
             return Ended(kept.message, kept.measure)
         self.under_way += 1
@@ -52,7 +51,8 @@ class Redelivery:
 
     async def _deliver(self, item: Item, kept: Kept, sink: Sink) -> Ended:
         job = item.job
-        delivery = Delivery(sink, coming(job.id, item.attempts, job.model, job.metadata), self._buffer)
+        # By the number of the attempt that was paid, for the whole answer bears it too.
+        delivery = Delivery(sink, coming(job.id, kept.attempts, job.model, job.metadata), self._buffer)
         self._start(delivery.run())
         try:
             async with delivery:

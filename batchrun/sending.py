@@ -1,5 +1,6 @@
 """The second half of `run`: provider, engine, journal and telemetry put together, from the first request to the last
-record. Imported only when something is pending, for it imports the SDK.
+record. Imported only when something is pending, for it takes a while; the SDK, which takes longer, waits until somebody
+is to be asked.
 """
 
 from __future__ import annotations
@@ -339,7 +340,8 @@ def _about(
     asked = f"asking {'the embedded provider' if config.simulate else real}" if providers else "nobody is asked"
     if count := len(jobs.kept):
         has = agreed(count, "has", "have")
-        asked += f"; {count:,} of them {has} an answer already, which is only delivered"
+        becomes = "which counts as it is, for no sink is there" if told.sink is None else "which is only delivered"
+        asked += f"; {count:,} of them {has} an answer already, {becomes}"
     pending = asked_words(jobs.pending_count, told.before.pending, jobs.total)
     deadline = curfew.deadline
     until = "" if deadline is None else f"; {until_words(deadline, datetime.now(deadline.tzinfo))}"

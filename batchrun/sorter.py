@@ -67,21 +67,21 @@ class Sorter:
         self.finished: Counter[str] = Counter()
         self.wanting: Counter[str] = Counter()  # of those that are named
         self.changed: list[str] = []
-        self.asked_again = 0
+        self.pending_again = 0
 
     def __repr__(self) -> str:
-        return f"<Sorter {self.finished.total()} finished, {len(self.changed)} changed, {self.asked_again} again>"
+        return f"<Sorter {self.finished.total()} finished, {len(self.changed)} changed, {self.pending_again} again>"
 
     def is_pending(self, id: str, request: str) -> bool:
         standing, status = self._index.look_up(id, request)
         if standing is _PENDING or status is None:
             return True
         if self._wishes.retry and self._is_retried(id):
-            self.asked_again += 1
+            self.pending_again += 1
             return True
         if standing is _CHANGED:
             if self._wishes.changed is Changed.ASK:
-                self.asked_again += 1
+                self.pending_again += 1
                 return True
             self.changed.append(id)
         self.finished[status] += 1

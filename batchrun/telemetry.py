@@ -19,13 +19,13 @@ from batchrun.errors import JournalError
 from batchrun.gate.load import Load
 from batchrun.item import timestamp
 from batchrun.journal.disk import DISK, Disk, write_all
+from batchrun.journal.since import seek_before
 from batchrun.tally import View
 
 SNAPSHOT_SCHEMA = "batchrun.snapshot/1"
 KEPT_DAYS = 28  # the report looks at one night, and a month is what anybody compares it with
 SLACK_DAYS = 7  # so that the file is written anew once a week at most
 WORTH_TRIMMING = 64 << 20  # bytes: about a week of nights of eight hours; less is in nobody's way
-_NEAR = 1 << 16  # bytes: closer than this, reading on costs less than another seek
 _CHUNK = 1 << 20
 
 
@@ -101,22 +101,13 @@ def _copy(old: BinaryIO, draft: Path, disk: Disk) -> None:
 
 def _begin_of(file: BinaryIO, since: str) -> int:
     """Where the first line begins that is not older; the lines stand in the order of time."""
-    low, high = 0, file.seek(0, os.SEEK_END)
-    while high - low > _NEAR:
-        middle = (low + high) // 2
-        file.seek(middle)
-        file.readline()
-        begin = file.tell()
-        stamp = _stamp_of(file.readline())
-        # A line that cannot be read says nothing about its time; what may be young is kept.
-        low, high = (begin, high) if stamp is not None and stamp < since else (low, middle)
-    file.seek(low)
+    begin = seek_before(file, since, _stamp_of)
     for line in file:
         stamp = _stamp_of(line)
         if stamp is not None and stamp >= since:
             break
-        low += len(line)
-    return low
+        begin += len(line)
+    return begin
 
 
 def _stamp_of(line: bytes) -> str | None:

@@ -21,7 +21,7 @@ from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.gate.law import GateBounds
 from batchrun.gate.load import Load
 from batchrun.jobs.job import BackendSpeech, RequestFlags
-from batchrun.jobs.reader import JobFile, check_jobs
+from batchrun.jobs.reader import JobFile, Reading, Selection, check_jobs
 from batchrun.journal.control import Control
 from batchrun.lane import GateTerms, Lane
 from batchrun.outcome import Outcome
@@ -193,6 +193,7 @@ def failing(cause: Cause, status: int | None = None, retry_after: float | None =
 
 
 BOUNDS = GateBounds()
+SPEECHES = {"claude": BackendSpeech("claude")}
 TERMS = Terms(
     retry=RetryPolicy(),
     period=2.0,
@@ -208,9 +209,7 @@ class Stage:
     def __init__(self, place: Path, script: Script, count: int = 10, bounds: GateBounds = BOUNDS, **terms: Any) -> None:
         path = place / "jobs.jsonl"
         path.write_bytes(b"".join(orjson.dumps({"id": f"i{n}", "prompt": f"p{n}"}) + b"\n" for n in range(count)))
-        self.jobs: JobFile = check_jobs(
-            path, RequestFlags(), {"claude": BackendSpeech("claude")}, lambda id, request: True
-        )
+        self.jobs: JobFile = check_jobs(path, RequestFlags(), SPEECHES, _all)
         self.provider = ScriptedProvider(script)
         self.store = StoreInMemory()
         self.load = ToldLoad()
@@ -226,6 +225,12 @@ class Stage:
         self._bounds = bounds
         self._terms = replace(TERMS, **terms)
         self.engine: Engine | None = None
+
+    def keep(self, lines: dict[str, dict[str, Any]]) -> None:
+        """An earlier run has paid for the answers in these result lines, by id, and no sink took them."""
+        self.store.lines = lines
+        reading = Reading(is_kept=lambda id, request: id in lines)
+        self.jobs = check_jobs(self.jobs.path, RequestFlags(), SPEECHES, _all, Selection(), reading)
 
     def build(self) -> Engine:
         """Inside the loop: the engine asks it for its clock."""
@@ -257,6 +262,10 @@ class Stage:
         ids = [outcome.id for outcome in self.store.outcomes]
         assert len(ids) == len(set(ids))
         return {outcome.id: outcome for outcome in self.store.outcomes}
+
+
+def _all(id: str, request: str) -> bool:
+    return True
 
 
 def _piece(text: str) -> bytes:

@@ -13,10 +13,10 @@ import pytest
 from batchrun.attempts import CUT_OFF, Attempts, Ended, Hands, Manner
 from batchrun.failure import Cause, Failure
 from batchrun.gate.law import GateBounds
-from batchrun.item import Item, Kept
+from batchrun.item import Item
 from batchrun.jobs.job import Job
 from batchrun.lane import GateTerms, Lane
-from batchrun.outcome import Measure, Outcome, Status
+from batchrun.outcome import Outcome, Status
 from batchrun.sinks.sink import Sink, SinkItem
 from batchrun.stream.message import Message
 from batchrun.stream.meter import Account
@@ -27,8 +27,6 @@ from tests.virtual_time import START, in_virtual_time, settle
 
 BODY = {"model": "claude-haiku-5-5", "max_tokens": 100, "messages": [{"role": "user", "content": "p"}]}
 JOB = Job(id="a", line=1, body=BODY, request="0123456789abcdef", backend="claude")
-ANSWER = Message("m", "claude-haiku-5-5", "Ja.", [{"type": "text", "text": "Ja."}], "end_turn", {}, 7)
-KEPT = Kept(ANSWER, Measure(wall=3.0, tokens=7, ttft=0.5, chunks=7, held_up=1.0))
 BROKEN = failing(Cause.BROKEN)
 
 
@@ -49,8 +47,8 @@ class Room:
         self._tasks = tasks
         self._lane = Lane.open("claude", self.provider, GateTerms(GateBounds()), asyncio.get_running_loop().time)
 
-    def item(self, job: Job = JOB, kept: Kept | None = None) -> Item:
-        return Item(job, asyncio.get_running_loop().time(), kept)
+    def item(self, job: Job = JOB) -> Item:
+        return Item(job, asyncio.get_running_loop().time())
 
     async def make(self, item: Item | None = None) -> Ended:
         return await self.attempts.make(item or self.item(), self._lane, Account())
@@ -274,37 +272,6 @@ async def test_whatever_a_sink_raises_is_its_own_failure() -> None:
     assert ended.undelivered is not None
 
 
-# -- an answer of an earlier run ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("wants_deltas", [True, False])
-@in_virtual_time
-async def test_an_answer_that_was_kept_is_delivered_and_asked_of_nobody(wants_deltas: bool) -> None:
-    """With the measure of the run that paid for it; only what held it up is this run's."""
-    sink = SinkThatRemembers(wants_deltas=wants_deltas, seconds_a_call=0.25)
-    async with room(sink=sink) as made:
-        ended = await made.make(made.item(kept=KEPT))
-    assert (text_of(ended), made.provider.asked) == ("Ja.", [])
-    assert ended.measure == replace(KEPT.measure, held_up=0.25 * (1 + wants_deltas))
-    assert sink.told == ["a/1 Ja."] * wants_deltas + ["a/1 is done: Ja."]
-
-
-@in_virtual_time
-async def test_without_a_sink_an_answer_that_was_kept_is_simply_there() -> None:
-    """Who takes the sink away wants no delivery any more."""
-    async with room() as made:
-        ended = await made.make(made.item(kept=KEPT))
-    assert (text_of(ended), ended.measure, made.provider.asked) == ("Ja.", replace(KEPT.measure, held_up=0.0), [])
-
-
-@in_virtual_time
-async def test_an_answer_that_is_refused_again_is_kept_again() -> None:
-    """For the run after this."""
-    async with room(sink=SinkThatFails()) as made:
-        ended = await made.make(made.item(kept=KEPT))
-    assert (failure_of(ended).cause, ended.undelivered, ended.measure.wall) == (Cause.SINK, ANSWER, 3.0)
-
-
 # -- a run that is cut off ---------------------------------------------------------------------------------------------
 
 
@@ -336,15 +303,6 @@ async def test_an_answer_that_the_sink_has_at_that_moment_is_answered() -> None:
         await asyncio.wait([task])
     assert task.cancelled()
     assert [outcome.status for outcome in made.rescued] == [Status.DONE]
-
-
-@in_virtual_time
-async def test_an_answer_that_was_kept_already_stays_kept_as_it_was() -> None:
-    """A night that ends early is no reason to count it as failed once more."""
-    async with room(sink=SinkThatRemembers(seconds_a_call=60)) as made:
-        task = made.cut_off_after(5, made.item(kept=KEPT))
-        await asyncio.wait([task])
-    assert (task.cancelled(), made.rescued) == (True, [])
 
 
 @in_virtual_time

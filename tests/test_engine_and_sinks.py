@@ -124,7 +124,7 @@ def test_the_next_run_delivers_what_was_kept_and_asks_nobody(tmp_path: Path) -> 
     assert set(kept) == {"i1", "i2", "i3"}
     sink = SinkThatRemembers(wants_deltas=False)
     second = Stage(tmp_path, calm, 6, manner=manner(sink))
-    second.store.lines = kept
+    second.keep(kept)
     outcomes = run_virtual(second.run())
     assert second.provider.asked == ["p0", "p4", "p5"]
     assert {item.id: item.text for item in sink.delivered} == {f"i{n}": f"answer to p{n}" for n in range(6)}
@@ -148,7 +148,7 @@ def test_a_kept_answer_that_no_sink_takes_is_no_sign_that_its_backend_lives(tmp_
         return [failing(Cause.CONNECT)] if asyncio.get_running_loop().time() < dead_until else [1.0]
 
     second = Stage(tmp_path, script, 12, manner=manner(SinkThatRefuses(*refused)))
-    second.store.lines = kept
+    second.keep(kept)
     outcomes = run_virtual(second.run())
     assert {id for id, outcome in outcomes.items() if outcome.is_kept} == set(refused)
     probes = [moment for moment in second.provider.asked_at if START < moment < dead_until]

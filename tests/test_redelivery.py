@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from batchrun.attempts import Manner
+from batchrun.attempts import Ended, Manner
 from batchrun.errors import ExitCode
-from batchrun.failure import Cause
-from batchrun.jobs.job import BackendSpeech, RequestFlags
-from batchrun.jobs.reader import Reading, Selection, check_jobs
+from batchrun.failure import Cause, Failure
+from batchrun.item import Item, kept_in
+from batchrun.jobs.job import Job
 from batchrun.journal.record import decode_line, encode_result
-from batchrun.outcome import Outcome, Status
-from batchrun.sinks.sink import Sink
+from batchrun.outcome import Measure, Outcome, Status
+from batchrun.redelivery import Redelivery
+from batchrun.sinks.sink import Sink, SinkItem
+from batchrun.stream.message import Message
 from tests.fakes import Script, Stage, failing
 from tests.sinks.fakes import SinkThatFails, SinkThatRemembers
-from tests.virtual_time import run_virtual
+from tests.virtual_time import START, in_virtual_time, run_virtual
+
+JOB = Job(id="a", line=1, body={"model": "claude-haiku-5-5"}, request="0123456789abcdef", backend="claude")
+ANSWER = Message("", "claude-haiku-5-5", "Ja.", [{"type": "text", "text": "Ja."}], "end_turn", {}, 7)
+PAID = Measure(wall=3.0, tokens=7, ttft=0.5, chunks=7, held_up=1.0)
 
 
 def nobody(prompt: str, seen: int) -> list[Any]:
@@ -33,9 +42,7 @@ def stage_with_kept(place: Path, script: Script, sink: Sink | None, count: int, 
     answers = run_virtual(before.run())
     lines = {id: as_kept(answers[id]) for id in sorted(answers, key=lambda id: int(id[1:]))[count - kept :]}
     stage = Stage(place, script, count, manner=Manner(sink=sink), **terms)
-    stage.store.lines = lines
-    claude, reading = {"claude": BackendSpeech("claude")}, Reading(is_kept=lambda id, request: id in lines)
-    stage.jobs = check_jobs(stage.jobs.path, RequestFlags(), claude, lambda id, request: True, Selection(), reading)
+    stage.keep(lines)
     return stage
 
 
@@ -102,3 +109,99 @@ def test_what_is_cut_off_on_its_way_stays_kept_as_it_was(tmp_path: Path) -> None
         return await stage.run()
 
     assert run_virtual(run()) == {}
+
+
+# -- one of them -------------------------------------------------------------------------------------------------------
+
+
+class Way:
+    """One answer on its way into a sink."""
+
+    def __init__(self, tasks: asyncio.TaskGroup, sink: Sink | None) -> None:
+        self.rescued: list[Outcome] = []
+        self.item = Item(JOB, asyncio.get_running_loop().time(), kept_in(decode_line(encode_result(_unheard()))))
+        self._tasks = tasks
+        self._deliveries: list[asyncio.Task[None]] = []
+        self._redelivery = Redelivery(Manner(sink=sink), self._start, self.rescued.append)
+
+    async def make(self) -> Ended:
+        return await self._redelivery.make(self.item)
+
+    def cut_off_after(self, seconds: float) -> asyncio.Task[Ended]:
+        """As a drain that runs out does it: the item and its delivery, both."""
+        task = self._tasks.create_task(self.make())
+        asyncio.get_running_loop().call_later(seconds, self._cut, task)
+        return task
+
+    def _cut(self, task: asyncio.Task[Ended]) -> None:
+        task.cancel()
+        for delivery in self._deliveries:
+            delivery.cancel()
+
+    def _start(self, run: Coroutine[Any, Any, None]) -> None:
+        self._deliveries.append(self._tasks.create_task(run))
+
+
+def _unheard() -> Outcome:
+    item = Item(JOB, 0.0)
+    item.attempts = 2
+    return item.failed(Failure(Cause.SINK, "no disk"), PAID, 3.0, final=False, answer=ANSWER)
+
+
+@asynccontextmanager
+async def way_into(sink: Sink | None) -> AsyncIterator[Way]:
+    async with asyncio.TaskGroup() as tasks:
+        yield Way(tasks, sink)
+
+
+@pytest.mark.parametrize("wants_deltas", [True, False])
+@in_virtual_time
+async def test_an_answer_is_delivered_with_the_measure_of_the_run_that_paid(wants_deltas: bool) -> None:
+    """Only what held it up is this run's; whoever wants pieces gets it in one, by the attempt that was paid."""
+    sink = SinkThatRemembers(wants_deltas=wants_deltas, seconds_a_call=0.25)
+    async with way_into(sink) as way:
+        ended = await way.make()
+    assert ended == Ended(ANSWER, replace(PAID, held_up=0.25 * (1 + wants_deltas)))
+    assert sink.told == ["a/2 Ja."] * wants_deltas + ["a/2 is done: Ja."]
+
+
+@in_virtual_time
+async def test_without_a_sink_nothing_holds_it_up() -> None:
+    """Who takes the sink away wants no delivery any more."""
+    async with way_into(None) as way:
+        assert await way.make() == Ended(ANSWER, replace(PAID, held_up=0.0))
+
+
+@in_virtual_time
+async def test_an_answer_that_is_refused_again_is_kept_again() -> None:
+    """For the run after this."""
+    async with way_into(SinkThatFails()) as way:
+        ended = await way.make()
+    assert isinstance(ended.result, Failure)
+    assert (ended.result.cause, ended.undelivered, ended.measure.wall) == (Cause.SINK, ANSWER, 3.0)
+
+
+@in_virtual_time
+async def test_an_answer_that_is_cut_off_on_its_way_is_not_failed_once_more() -> None:
+    """A night that ends early is no reason to count one of its three runs."""
+    async with way_into(SinkThatRemembers(seconds_a_call=60)) as way:
+        task = way.cut_off_after(5)
+        await asyncio.wait([task])
+    assert (task.cancelled(), asyncio.get_running_loop().time() - START, way.rescued) == (True, 5, [])
+
+
+@in_virtual_time
+async def test_an_answer_that_the_sink_has_as_the_run_is_cut_off_is_answered() -> None:
+    """Nothing is delivered a second time for that moment."""
+
+    class SinkThatIsDoneAsTheRunIsCutOff(SinkThatRemembers):
+        """Cuts it off itself."""
+
+        async def deliver(self, item: SinkItem) -> None:
+            task.cancel()
+
+    async with way_into(SinkThatIsDoneAsTheRunIsCutOff()) as way:
+        task = way.cut_off_after(60)
+        await asyncio.wait([task])
+    assert task.cancelled()
+    assert [(outcome.status, outcome.paid_before) for outcome in way.rescued] == [(Status.DONE, True)]

@@ -76,11 +76,11 @@ def test_what_is_left_is_counted() -> None:
         sorter = Sorter(index(), Wishes(changed, frozenset({"refused"}), 10_000))
         for id in PLACES:
             sorter.is_pending(id, "edited")
-        assert (sorter.changed, sorter.asked_again) == (ids, again)
+        assert (sorter.changed, sorter.pending_again) == (ids, again)
         assert sorter.finished == {"done": 1, "incomplete": 1}
     sorter = Sorter(index(), Wishes(Changed.ASK))
     assert sorter.is_pending("done", "edited")
-    assert (sorter.changed, sorter.asked_again, sorter.finished.total()) == ([], 1, 0)
+    assert (sorter.changed, sorter.pending_again, sorter.finished.total()) == ([], 1, 0)
 
 
 def test_those_that_are_named_are_judged_apart() -> None:

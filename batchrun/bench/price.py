@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from batchrun.config_file import FILE_NAME, find_file, read_prices
+from batchrun.config_file import read_prices
 from batchrun.prices.bill import Rates
 from batchrun.prices.lookup import Prices, seller_of
 from batchrun.providers.provider import Wire
+from batchrun.whereabouts import FILE_NAME, find_file
 
 
 def known_rates(base_url: str, kind: str, model: str) -> Rates | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from batchrun.cli.looking import Jobs, State
 from batchrun.cli.switches import listed, one_of
 from batchrun.export.choices import Format, Order
 
@@ -24,9 +25,7 @@ def export(
             help="Whose readers are to read it; jsonl holds all that is known.",
         ),
     ],
-    jobs: Annotated[
-        Path | None, typer.Argument(metavar="JOBS", help="The job file. (default: the newest run on this machine)")
-    ] = None,
+    jobs: Jobs = None,
     order: Annotated[
         Order,
         typer.Option(parser=one_of(Order), metavar=listed(Order), help="As in the job file, or as they ended."),
@@ -39,7 +38,7 @@ def export(
             help="Only these of done, incomplete, refused, failed, pending; commas between them. (default: all)",
         ),
     ] = None,
-    state: Annotated[Path | None, typer.Option(help="Where the state lies, if the run was told so.")] = None,
+    state: State = None,
 ) -> None:
     """Write the answers as Anthropic or OpenAI batch results, as CSV, or as JSON lines."""
     import sys

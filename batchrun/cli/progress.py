@@ -132,7 +132,8 @@ def live_view(view: View) -> RenderableType:
     percent = 100 * finished / view.total if view.total else 100.0
     left = f"{duration(view.eta_s)} left" if view.eta_s is not None else ""
     head.add_row(
-        ProgressBar(total=max(view.total, 1), completed=finished, width=36),
+        # Not in the bar's own red: nothing is wrong with a run that is half way.
+        ProgressBar(total=max(view.total, 1), completed=finished, width=36, complete_style="bar.finished"),
         Text(f"{finished:,} of {view.total:,}"),
         Text(f"{percent:.0f} %", style="dim"),
         Text(f"{duration(view.elapsed)}, {left}" if left else duration(view.elapsed), style="dim"),
@@ -167,7 +168,8 @@ def _gate_lines(view: View) -> list[RenderableType]:
     cpu = f"CPU {view.cpu:.0f} %" if view.cpu is not None else "CPU ?"
     lines: list[RenderableType] = [Text(f"  {view.tok_s:,.0f} tok/s, {cpu}")]
     for name, gate in view.gates.items():
-        text = Text(f"  {name}: {gate['in_flight']} of {counted(gate['slots'], 'slot')}, ")
+        taken = f"  {name}: {gate['in_flight']} of {counted(gate['slots'], 'slot')}, "
+        text = Text(taken, overflow="ellipsis", no_wrap=True)
         text.append(_limit(gate), style="bold")
         if gate["limited_by"] != "paused":  # of a pause the word says all
             text.append(f" ({gate['reason']})", style="dim")

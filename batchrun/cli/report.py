@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
+from batchrun.cli.looking import Jobs, Json, State
+
 
 def report(
-    jobs: Annotated[
-        Path | None, typer.Argument(metavar="JOBS", help="The job file. (default: the newest run on this machine)")
-    ] = None,
-    state: Annotated[Path | None, typer.Option(help="Where the state lies, if the run was told so.")] = None,
+    jobs: Jobs = None,
+    state: State = None,
     since: Annotated[
         str, typer.Option(metavar="DURATION", help="Runs that ended in so long a time; the newest, if none did.")
     ] = "24h",
-    json: Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object.")] = False,
+    json: Json = False,
 ) -> None:
     """Tell the night: what was answered, what failed and why, how fast it went, what to do next."""
     from datetime import UTC, datetime, timedelta

@@ -73,7 +73,7 @@ def ending_lines(jobs: Path, ending: Ending) -> list[str]:
         lines.append(f"{which}: the old {kept} kept; --changed ask asks {them} again")
     if ending.simulated:
         remove = f"rm -r {shlex.quote(str(ending.state.path))}"
-        lines.append(f"these answers come from the embedded provider; for real ones: {remove}")
+        lines.append(f"these answers come from the embedded provider; to ask a real one, remove them first: {remove}")
     if ending.spent is not None and (words := spent_words(ending.spent)):
         lines.append(f"cost of this run: {words}")
     if any(counts.values()):

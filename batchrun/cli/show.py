@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from batchrun.cli.looking import Jobs, Json, State
+
 if TYPE_CHECKING:
     from batchrun.jobs.job import RequestFlags
     from batchrun.report.source import Source
@@ -14,11 +16,9 @@ if TYPE_CHECKING:
 
 def show(
     id: Annotated[str, typer.Argument(metavar="ID", help="The item's id in the job file.")],
-    jobs: Annotated[
-        Path | None, typer.Argument(metavar="JOBS", help="The job file. (default: the newest run on this machine)")
-    ] = None,
-    state: Annotated[Path | None, typer.Option(help="Where the state lies, if the run was told so.")] = None,
-    json: Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object.")] = False,
+    jobs: Jobs = None,
+    state: State = None,
+    json: Json = False,
 ) -> None:
     """Show one item: what was asked, what was answered, the attempts, the numbers, the error."""
     from datetime import UTC, datetime

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
+from batchrun.cli.looking import Jobs, Json, State
 
 
-def status(
-    jobs: Annotated[
-        Path | None, typer.Argument(metavar="JOBS", help="The job file. (default: the newest run on this machine)")
-    ] = None,
-    state: Annotated[Path | None, typer.Option(help="Where the state lies, if the run was told so.")] = None,
-    json: Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object.")] = False,
-) -> None:
+def status(jobs: Jobs = None, state: State = None, json: Json = False) -> None:
     """Tell whether a run is at work, how far it is, what limits it, and what to do when it is not."""
     from datetime import UTC, datetime
 

@@ -7,14 +7,12 @@ from typing import Annotated
 
 import typer
 
+from batchrun.cli.looking import Jobs, State
+
 
 def tune(
-    jobs: Annotated[
-        Path | None, typer.Argument(metavar="JOBS", help="The job file. (default: the newest run on this machine)")
-    ] = None,
-    state: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the state lies, if the run was told so.")
-    ] = None,
+    jobs: Jobs = None,
+    state: State = None,
     backend: Annotated[str | None, typer.Option(metavar="NAME", help="This gate only. (default: all)")] = None,
     target_cpu: Annotated[str | None, typer.Option(metavar="PERCENT", help="Per cent of the host.")] = None,
     min_slots: Annotated[str | None, typer.Option(metavar="N", help="Never fewer at once.")] = None,
@@ -35,12 +33,10 @@ def tune(
     from batchrun.plural import counted
     from batchrun.report.source import find_source
     from batchrun.tuning import read_asked, tune_run
-    from batchrun.whereabouts import state_of
 
     bounds = {"target_cpu": target_cpu, "min_slots": min_slots, "max_slots": max_slots}
     asked = read_asked(bounds | {"buffer": buffer, "law": law, "paused": paused, "reload": reload or None})
-    place = state_of(jobs) if state is None and jobs is not None else state
-    told = tune_run(find_source(jobs, place, Path.cwd()).state, asked, backend)
+    told = tune_run(find_source(jobs, state, Path.cwd()).state, asked, backend)
     for name, tuning in told.gates.items():
         remark(f"asked of {'every gate' if name == '*' else name}: {tuning.in_words()}")
     if told.buffer is not None:

@@ -17,8 +17,7 @@ import orjson
 from batchrun.errors import JobFileUnreadable, NoRunError
 from batchrun.export.choices import Order
 from batchrun.jobs.dialect import id_of
-from batchrun.jobs.line import BOM
-from batchrun.jobs.reader import open_jobs
+from batchrun.jobs.opening import BOM, open_jobs
 from batchrun.jobs.spool import spooled
 from batchrun.journal.finished import FinishedIndex
 from batchrun.journal.reader import result_at

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from batchrun.errors import JournalError, UsageError
-
-_BLOCK = 1 << 20
+from batchrun.journal.disk import in_blocks
 
 
 def check_apart(path: Path, jobs: Path, state: Path) -> None:
@@ -47,7 +46,7 @@ def write_stream(fd: int, pieces: Iterable[bytes]) -> bool:
     Unbuffered, so that nothing is left over that the interpreter would flush into a closed pipe. Raises JournalError.
     """
     try:
-        for block in _blocks(pieces):
+        for block in in_blocks(pieces):
             _write_all(fd, block, "stdout")
     except BrokenPipeError:
         return False
@@ -60,7 +59,7 @@ def _write(target: Path, flags: int, pieces: Iterable[bytes], path: Path, *, is_
     except OSError as exc:
         raise UsageError(f"--output {path}: cannot be written ({exc.strerror}); give another path") from exc
     try:
-        for block in _blocks(pieces):
+        for block in in_blocks(pieces):
             _write_all(fd, block, path)
         if is_durable:
             with _complaining(path):
@@ -74,20 +73,6 @@ def _write_all(fd: int, block: bytes, shown: Path | str) -> None:
     with _complaining(shown):
         while rest:
             rest = rest[os.write(fd, rest) :]
-
-
-def _blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The pieces in blocks, for a write of each line would cost more than making it."""
-    gathered: list[bytes] = []
-    size = 0
-    for piece in pieces:
-        gathered.append(piece)
-        size += len(piece)
-        if size >= _BLOCK:
-            yield b"".join(gathered)
-            gathered.clear()
-            size = 0
-    yield b"".join(gathered)
 
 
 @contextmanager

@@ -20,7 +20,6 @@ from batchrun.jobs.translate import Untranslatable
 from batchrun.providers.provider import Wire
 
 STOP_WHEN = "batchrun.stop_when"  # no field of any request is called so
-BOM = b"\xef\xbb\xbf"
 
 # Says what is wrong with a line's rule for an early end, and what to do about it; None where it can be followed.
 StopCheck = Callable[[object], tuple[str, str] | None]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import zlib
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -19,8 +18,9 @@ from typing import BinaryIO, Protocol
 from batchrun import __version__
 from batchrun.errors import Fault, JobFileError, JobFileUnreadable, UsageError
 from batchrun.jobs.job import Job, RequestFlags
-from batchrun.jobs.line import BOM, Backends, BadJobLine, StopCheck, is_blank, job_of, parse_line, read_line
+from batchrun.jobs.line import Backends, BadJobLine, StopCheck, is_blank, job_of, parse_line, read_line
 from batchrun.jobs.notes import WORTH_NOTING, Foot, Notes, NoteTaker, recalled
+from batchrun.jobs.opening import BOM, open_jobs
 from batchrun.jobs.prefill import Prefills
 from batchrun.jobs.volume import Volume
 
@@ -119,27 +119,6 @@ class JobFile:
                 if zlib.crc32(line) != checksum:
                     raise _changed_meanwhile(self.path, self.reading, number)
                 yield parse_line(line, number, self.flags, self.backends, self.reading.check_stop_when)
-
-
-def open_jobs(path: Path) -> BinaryIO:
-    """Open a job file for reading.
-
-    Raises:
-        JobFileUnreadable: missing, a directory, a pipe, not permitted.
-    """
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # of a directory, `open` itself complains
-            return path.open("rb")
-    except FileNotFoundError as exc:
-        raise JobFileUnreadable(f"{path}: there is no such file; check the path, or create it") from exc
-    except IsADirectoryError as exc:
-        raise JobFileUnreadable(f"{path}: is a directory; name the job file in it") from exc
-    except OSError as exc:
-        raise JobFileUnreadable(f"{path}: cannot be read ({exc.strerror}); check its permissions") from exc
-    # What a pipe has given is gone, and lines are read again while the run goes on.
-    remedy = "write the jobs to a file first, or pipe them into batchrun run - --state DIR"
-    raise JobFileUnreadable(f"{path}: is no regular file; {remedy}")
 
 
 def check_jobs(

@@ -17,7 +17,7 @@ from typing import BinaryIO
 from batchrun.errors import Fault, JobFileError, JobFileUnreadable, UsageError
 from batchrun.jobs.draft import Draft, Place, copies, copy_name, discard, renew
 from batchrun.jobs.gunzip import MAGIC, BadGzip, gunzip
-from batchrun.jobs.reader import open_jobs
+from batchrun.jobs.opening import open_jobs
 
 STDIN = "-"
 _BLOCK = 1 << 20

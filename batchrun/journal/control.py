@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from batchrun.errors import StateError
-from batchrun.journal.disk import DISK, Disk, write_all
+from batchrun.journal.disk import DISK, Disk, replace_whole
 from batchrun.journal.state import StateDir
 from batchrun.plural import counted
 
@@ -87,17 +87,8 @@ def write_control(state: StateDir, control: Control, disk: Disk = DISK) -> None:
     fields |= {"buffer": control.buffer, "reloads": control.reloads}
     draft = state.control.with_name(f"{state.control.name}.{os.getpid()}")
     try:
-        fd = disk.open_new(draft)
-        try:
-            _, refusal = write_all(disk, fd, orjson.dumps(fields) + b"\n")
-        finally:
-            disk.close(fd)
-        if refusal is not None:
-            raise refusal
-        disk.replace(draft, state.control)
+        replace_whole(disk, draft, state.control, orjson.dumps(fields) + b"\n")
     except OSError as exc:
-        with suppress(OSError):
-            disk.remove(draft)
         raise StateError(f"{state.control}: cannot be written ({exc.strerror}); check the disk") from exc
 
 

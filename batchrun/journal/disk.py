@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 if sys.platform == "darwin":
@@ -35,6 +37,7 @@ else:
 _NOT_OFFERED = (errno.EINVAL, errno.ENOTSUP, errno.ENOTTY)
 
 _MODE = 0o600  # answers and prompts are the owner's alone
+_BLOCK = 1 << 20
 
 
 class Disk:
@@ -100,3 +103,37 @@ def write_all(disk: Disk, fd: int, data: bytes) -> tuple[int, OSError | None]:
     except OSError as exc:
         return len(data) - len(rest), exc
     return len(data), None
+
+
+def replace_whole(disk: Disk, draft: Path, target: Path, data: bytes) -> None:
+    """Put a file in the place of another that somebody may be reading: whole or not at all, though not durably.
+
+    Raises OSError; the draft is gone then, as far as the disk allows.
+    """
+    try:
+        fd = disk.open_new(draft)
+        try:
+            _, refusal = write_all(disk, fd, data)
+        finally:
+            disk.close(fd)
+        if refusal is not None:
+            raise refusal
+        disk.replace(draft, target)
+    except OSError:
+        with suppress(OSError):
+            disk.remove(draft)
+        raise
+
+
+def in_blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces in blocks of about a megabyte, for a write of each would cost more than making it."""
+    gathered: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        gathered.append(piece)
+        size += len(piece)
+        if size >= _BLOCK:
+            yield b"".join(gathered)
+            gathered.clear()
+            size = 0
+    yield b"".join(gathered)

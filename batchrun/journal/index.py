@@ -11,7 +11,7 @@ import pwd
 from collections.abc import Iterator
 from pathlib import Path
 
-from batchrun.journal.disk import DISK, Disk, write_all
+from batchrun.journal.disk import DISK, Disk, replace_whole
 from batchrun.journal.state import StateDir
 
 
@@ -26,14 +26,7 @@ def remember(state: StateDir, disk: Disk = DISK) -> str | None:
     draft = note.with_name(f"{note.name}.{os.getpid()}")
     try:
         index.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fd = disk.open_new(draft)
-        try:
-            _, refusal = write_all(disk, fd, path)
-        finally:
-            disk.close(fd)
-        if refusal is not None:
-            raise refusal
-        disk.replace(draft, note)
+        replace_whole(disk, draft, note, path)
     except OSError as exc:
         return f"cannot note this run for `batchrun status`: {index}: {exc.strerror}; name the job file there"
     return None

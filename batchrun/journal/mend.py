@@ -11,7 +11,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from batchrun.errors import JournalError
-from batchrun.journal.disk import Disk
+from batchrun.journal.disk import Disk, in_blocks
 from batchrun.journal.log import Log, distrust_mark, trouble
 
 _BLOCK = 1 << 20
@@ -96,7 +96,7 @@ def rebuild(path: Path, header: bytes, pieces: Iterable[tuple[bytes, bool]], dis
     aside = Aside(path, disk)
     # Lines that lost their newline to a neighbour get it back.
     lines = (data if data.endswith(b"\n") else data + b"\n" for data in chain((header,), _sound(pieces, aside)))
-    _write_draft(path, _joined(lines), disk)
+    _write_draft(path, in_blocks(lines), disk)
     aside.finish()
     _put_in_place(path, disk)
     return aside
@@ -124,18 +124,6 @@ def _sound(pieces: Iterable[tuple[bytes, bool]], aside: Aside) -> Iterator[bytes
             yield data
         else:
             aside.keep(data)
-
-
-def _joined(lines: Iterable[bytes]) -> Iterator[bytes]:
-    waiting: list[bytes] = []
-    size = 0
-    for line in lines:
-        waiting.append(line)
-        size += len(line)
-        if size >= _BLOCK:
-            yield b"".join(waiting)
-            waiting, size = [], 0
-    yield b"".join(waiting)
 
 
 def _draft_of(path: Path) -> Path:

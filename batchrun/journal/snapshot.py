@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
-from batchrun.journal.disk import DISK, Disk, write_all
+from batchrun.journal.disk import DISK, Disk, replace_whole
 from batchrun.journal.record import BadLine, parse, to_json
 from batchrun.journal.state import StateDir
 
@@ -19,17 +18,8 @@ def write_snapshot(state: StateDir, snapshot: dict[str, Any], disk: Disk = DISK)
     """
     draft = state.status.with_name(state.status.name + ".new")
     try:
-        fd = disk.open_new(draft)
-        try:
-            _, refusal = write_all(disk, fd, to_json(snapshot) + b"\n")
-        finally:
-            disk.close(fd)
-        if refusal is not None:
-            raise refusal
-        disk.replace(draft, state.status)
+        replace_whole(disk, draft, state.status, to_json(snapshot) + b"\n")
     except OSError as exc:
-        with suppress(OSError):
-            disk.remove(draft)
         return f"{state.status}: cannot write it: {exc.strerror}"
     return None
 

@@ -94,7 +94,6 @@ class Census:
         self.culprits = Largest(0.0)
         self.early = EarlyEndsSum()
         self.held_up = 0.0
-        self.consumer_bound = 0
         self.most_held_up = Largest(0.0)
         self.kinds = Newest()
         self._slot_of: dict[str, int] = {}
@@ -105,6 +104,7 @@ class Census:
         self._lost: dict[int, float] = {}
         self.undelivered = UndeliveredSum()
         self._retried = bytearray()  # whether an attempt for the item failed this night
+        self._consumer_bound = bytearray()  # whether the sinks took most of its time when they were last waited for
         self._paid_tonight: set[int] = set()  # those whose answer was kept
         self._kept: bytearray | None = None
 
@@ -202,6 +202,11 @@ class Census:
         """Items of which an attempt failed this night; one that failed in several runs is one."""
         return self._retried.count(True)
 
+    @property
+    def consumer_bound(self) -> int:
+        """Items of whose time the sinks took most."""
+        return self._consumer_bound.count(True)
+
     def totals(self) -> Totals:
         """All items, whenever they finished."""
         return self._totals(self._standing(_CODE), self._standing(_FAILED_RUNS))
@@ -294,8 +299,7 @@ class Census:
             self.culprits.take(Example(line.cores, line.id, "", slot, line.result[0]))
 
     def _note_retried(self, slot: int, retried: Mapping[str, int]) -> None:
-        self._retried.extend(bytes(max(0, slot + 1 - len(self._retried))))
-        self._retried[slot] = True
+        _set(self._retried, slot, True)
         self.retried.update(retried)
 
     def _sum_answer(self, line: Line, slot: int) -> None:
@@ -323,8 +327,9 @@ class Census:
     def _sum_held_up(self, line: Line, slot: int) -> None:
         held_up = line.held_up or 0.0
         self.held_up += held_up
-        if held_up > CONSUMER_SHARE * line.wall:
-            self.consumer_bound += 1
+        is_bound = held_up > CONSUMER_SHARE * line.wall
+        _set(self._consumer_bound, slot, is_bound)
+        if is_bound:
             self.most_held_up.take(Example(held_up, line.id, "", slot, line.result[0]))
 
     def _price(self, cost_usd: float | None) -> None:
@@ -374,6 +379,11 @@ _MEASURED = bytes(byte in (_TONIGHT, _ANSWERED) for byte in range(256))
 def cause_of(line: Line) -> str:
     """Why an item failed; a line without a cause was not written by us, and is told as unknown."""
     return str((line.error or {}).get("cause") or "unknown")
+
+
+def _set(column: bytearray, slot: int, value: bool) -> None:
+    column.extend(bytes(max(0, slot + 1 - len(column))))
+    column[slot] = value
 
 
 def _retries_of(line: Line) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from batchrun.plural import agreed
 from batchrun.report.plain import count, counted, duration
 
 if TYPE_CHECKING:
@@ -48,4 +49,6 @@ def _rest(summary: Summary) -> list[str]:
 
 def _kept(totals: Totals) -> str:
     kept = totals.kept + totals.given_up.kept
+    if kept == totals.failed:
+        return f", {agreed(kept, 'its answer is', 'their answers are')} kept" if kept else ""
     return f", {count(kept)} of them with an answer that is kept" if kept else ""

@@ -15,8 +15,7 @@ import orjson
 
 from batchrun.errors import JobFileUnreadable
 from batchrun.jobs.dialect import id_of
-from batchrun.jobs.line import BOM
-from batchrun.jobs.reader import open_jobs
+from batchrun.jobs.opening import BOM, open_jobs
 from batchrun.journal.runs import RunStart
 from batchrun.report.plain import moment
 

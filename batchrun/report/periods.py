@@ -7,20 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import orjson
 
+from batchrun.journal.since import seek_before
 from batchrun.report.series import Period, period_of
-
-_NEAR = 1 << 16  # bytes: closer than this, reading on costs less than another seek
 
 
 def read_periods(path: Path, since: str) -> Iterator[Period]:
     """The periods from `since` (a stamp) on, in the order of the file; none where it cannot be read."""
     try:
         with path.open("rb") as file:
-            _seek(file, since)
+            seek_before(file, since, _stamp)
             for line in file:
                 period = _period(line)
                 if period is not None and period.stamp >= since:
@@ -29,22 +27,9 @@ def read_periods(path: Path, since: str) -> Iterator[Period]:
         return
 
 
-def _seek(file: BinaryIO, since: str) -> None:
-    """Stand at the beginning of some line before the first that is not older than `since`: months of telemetry may
-    lie before it, and the lines stand in the order of time."""
-    low, high = 0, file.seek(0, 2)
-    while high - low > _NEAR:
-        middle = (low + high) // 2
-        file.seek(middle)
-        file.readline()
-        begin = file.tell()
-        period = _period(file.readline())
-        # An unreadable line says nothing about its time; reading on from before it is always right.
-        if period is not None and period.stamp < since:
-            low = begin
-        else:
-            high = middle
-    file.seek(low)
+def _stamp(line: bytes) -> str | None:
+    period = _period(line)
+    return None if period is None else period.stamp
 
 
 def _period(line: bytes) -> Period | None:

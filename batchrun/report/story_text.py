@@ -72,7 +72,7 @@ def _outlook(story: Story, record: Checkpoint) -> str:
     failed = f"it has failed in {counted(story.failed_runs, 'run')}"
     retry = f"--retry {(record.error or {}).get('cause') or Status.FAILED}"
     if record.is_kept:
-        return f"its answer is kept; {failed}, and only {retry} delivers it"
+        return f"its answer is kept, but {failed}: {retry} delivers it, and nobody is asked"
     return f"{failed} and will not be asked again, but by {retry}"
 
 
@@ -83,7 +83,12 @@ def _numbers(record: Checkpoint, now: str, zone: tzinfo | None, *, simulated: bo
         if part := record.error.get("partial_characters"):
             yield row("came of it", f"{count(part)} characters of the last attempt, thrown away")
     begin, end = (clock(moment(time), moment(now), zone) for time in (record.started, record.finished))
-    yield row("time", f"{begin} to {end}: {duration(record.elapsed)} in {counted(record.attempts, 'attempt')}")
+    took = f"{duration(record.elapsed)} in {counted(record.attempts, 'attempt')}"
+    if record.paid_before:  # the moments are those of the delivery, the rest is of the run that paid
+        yield row("delivery", f"{begin} to {end}, of an answer that an earlier run has paid for")
+        yield row("time", took)
+    else:
+        yield row("time", f"{begin} to {end}: {took}")
     if record.retried:
         yield row("failed attempts", listed(record.retried))
     yield row("last attempt", _attempt(record))

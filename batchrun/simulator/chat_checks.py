@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from batchrun.simulator.api_error import ApiError
-from batchrun.simulator.checks import key_in
+from batchrun.simulator.checks import Kinds, check_body, check_messages, key_in
 from batchrun.simulator.models import is_unknown
 
 _ROLES = ("developer", "system", "user", "assistant", "tool", "function")
+_CONTENTS = (str, list, type(None))
 _LIMITS = ("max_tokens", "max_completion_tokens")
 
 # The fields that the answer is made from, and what each has to be; all others pass as they are.
-_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
+_KINDS: Kinds = {
     "model": (str, "a string"),
     "stream": (bool, "true or false"),
     "stream_options": (dict, "an object"),
@@ -31,16 +32,11 @@ def check_chat_headers(headers: Mapping[str, str]) -> ApiError | None:
 
 def check_chat(body: object) -> ApiError | None:
     """A body for `/v1/chat/completions`."""
-    if not isinstance(body, dict):
-        return ApiError(400, "The request body is not a JSON object.")
-    for name in ("model", "messages"):
-        if body.get(name) is None:
-            return ApiError(400, f"{name}: field required")
-    for name, (kind, words) in _KINDS.items():
-        if body.get(name) is not None and not isinstance(body[name], kind):
-            return ApiError(400, f"{name}: must be {words}")
-    error = _check_messages(body["messages"]) or _check_fields(body) or _check_tools(body)
-    return error or check_chat_model(body["model"])
+    if error := check_body(body, _KINDS):
+        return error
+    assert isinstance(body, dict)
+    error = check_messages(body["messages"], _ROLES, _CONTENTS, "a string, a list of parts or null")
+    return error or _check_fields(body) or _check_tools(body) or check_chat_model(body["model"])
 
 
 def check_stream_options(body: dict[str, Any], are_taken: bool) -> ApiError | None:
@@ -50,17 +46,6 @@ def check_stream_options(body: dict[str, Any], are_taken: bool) -> ApiError | No
     if not are_taken:
         return ApiError(400, "stream_options: extra fields are not permitted")
     return None if body.get("stream") else ApiError(400, "stream_options: only allowed when stream is true")
-
-
-def _check_messages(messages: object) -> ApiError | None:
-    if not isinstance(messages, list) or not messages:
-        return ApiError(400, "messages: must be a list of at least one message")
-    for index, message in enumerate(messages):
-        if not isinstance(message, dict) or message.get("role") not in _ROLES:
-            return ApiError(400, f"messages.{index}.role: must be one of {', '.join(_ROLES)}")
-        if not isinstance(message.get("content"), str | list | None):
-            return ApiError(400, f"messages.{index}.content: must be a string, a list of parts or null")
-    return None
 
 
 def _check_fields(body: dict[str, Any]) -> ApiError | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from batchrun.simulator.api_error import ApiError
@@ -18,8 +18,9 @@ _ROLES = ("user", "assistant", "system")
 _FIRST_WITHOUT_PREFILL = 5
 _GENERATION = re.compile(r"-(\d+)(?:-|$)")
 
+Kinds = Mapping[str, tuple[type | tuple[type, ...], str]]
 # The fields that the answer is made from, and what each has to be; all others pass as they are.
-_KINDS: dict[str, tuple[type, str]] = {
+_KINDS: Kinds = {
     "model": (str, "a string"),
     "stream": (bool, "true or false"),
     "stop_sequences": (list, "a list"),
@@ -71,16 +72,24 @@ def check_message(body: object, version: str) -> ApiError | None:
 
 def check_count(body: object) -> ApiError | None:
     """A body for `/v1/messages/count_tokens`."""
+    if error := check_body(body, _KINDS):
+        return error
+    assert isinstance(body, dict)
+    error = check_messages(body["messages"], _ROLES, (str, list), "a string or a list of blocks")
+    return error or _check_tools(body) or check_model(body["model"])
+
+
+def check_body(body: object, kinds: Kinds) -> ApiError | None:
+    """What holds on either wire: an object with a model and messages, whose fields are of these kinds."""
     if not isinstance(body, dict):
         return ApiError(400, "The request body is not a JSON object.")
     for name in ("model", "messages"):
         if body.get(name) is None:
             return ApiError(400, f"{name}: field required")
-    for name, (kind, words) in _KINDS.items():
+    for name, (kind, words) in kinds.items():
         if body.get(name) is not None and not isinstance(body[name], kind):
             return ApiError(400, f"{name}: must be {words}")
-    error = _check_messages(body["messages"]) or _check_tools(body)
-    return error or check_model(body["model"])
+    return None
 
 
 def _is_prefilled(body: dict[str, Any]) -> bool:
@@ -96,14 +105,15 @@ def check_model(model: str) -> ApiError | None:
     return None if is_known_model(model) else ApiError(404, f"model: {model}")
 
 
-def _check_messages(messages: object) -> ApiError | None:
+def check_messages(messages: object, roles: Sequence[str], contents: tuple[type, ...], words: str) -> ApiError | None:
+    """At least one message, each of one of these roles and with content of one of these kinds, `words` by name."""
     if not isinstance(messages, list) or not messages:
         return ApiError(400, "messages: must be a list of at least one message")
     for index, message in enumerate(messages):
-        if not isinstance(message, dict) or message.get("role") not in _ROLES:
-            return ApiError(400, f"messages.{index}.role: must be one of {', '.join(_ROLES)}")
-        if not isinstance(message.get("content"), str | list):
-            return ApiError(400, f"messages.{index}.content: must be a string or a list of blocks")
+        if not isinstance(message, dict) or message.get("role") not in roles:
+            return ApiError(400, f"messages.{index}.role: must be one of {', '.join(roles)}")
+        if not isinstance(message.get("content"), contents):
+            return ApiError(400, f"messages.{index}.content: must be {words}")
     return None
 
 

@@ -31,7 +31,7 @@ def test_a_changed_line_is_kept_refused_or_asked(tmp_path: Path) -> None:
 
     asked = batchrun("run", path.name, *SIMULATED, "--changed", "ask", cwd=tmp_path)
     assert asked.returncode == 0
-    assert "1 finished item is asked again (--changed ask)" in asked.stderr
+    assert "1 finished item is pending again (--changed ask)" in asked.stderr
     assert "1 of 4 items pending" in asked.stderr
     assert [record["id"] for record in records(log)][4:] == ["i2"]
 

@@ -41,7 +41,7 @@ def test_a_pause_is_told_once() -> None:
 def test_what_is_as_it_was_meant_is_no_mail_from_cron(capsys: pytest.CaptureFixture[str]) -> None:
     """`--quiet` keeps remarks, and drops notes and the line at the start."""
     for teller in (QuietTeller(), PlainTeller(), LiveTeller()):
-        teller.note("3 finished items are asked again")
+        teller.note("3 finished items are pending again")
         teller.begin("asking")
         teller.say("a torn end was cut off")
         told = capsys.readouterr().err.splitlines()
@@ -66,3 +66,13 @@ def test_what_is_measured_of_the_run_is_shown_once_and_not_for_each_gate() -> No
     assert "123 tok/s, CPU 33 %" in lines
     assert "local: 5 of 8 slots, limited by too few items left to fill the slots (only 5 of 8 used)" in lines
     assert (shown.get().count("tok/s"), shown.get().count("CPU")) == (1, 1)
+
+
+def test_what_is_too_long_for_the_terminal_is_cut_and_not_broken() -> None:
+    """A view of lines that come and go jumps up and down."""
+    console = Console(width=60, color_system=None)
+    with console.capture() as shown:
+        console.print(live_view(replace(VIEW, last_error=None)))
+    [line] = [line.strip() for line in shown.get().splitlines() if "slots, limited by" in line]
+    assert line.endswith("\u2026")
+    assert "claude: 5 of 8 slots, limited by too few items left" in line

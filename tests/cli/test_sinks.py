@@ -131,6 +131,7 @@ def test_answers_that_three_runs_did_not_deliver_are_told_and_how_to_deliver_the
         assert page.endswith("batchrun run jobs.jsonl --each 'exit 3' --retry sink")
     last = batchrun("run", "jobs.jsonl", "--out-dir", "out", "--retry", "sink", cwd=tmp_path, env=env)
     assert last.returncode == 0, last.stderr
+    assert "2 finished items are pending again (--retry sink)" in last.stderr
     assert len(heard.requests()) == len(list((tmp_path / "out").iterdir())) == 2
 
 

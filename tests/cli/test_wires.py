@@ -10,10 +10,18 @@ from tests.cli.program import batchrun, prompts, records, write_jobs
 
 # The model is a part of the request, and the embedded provider's answer follows from all of it.
 CHAT = '[backends.chat]\nkind = "openai"\nbase_url = "http://127.0.0.1:1/v1"\nmodel = "claude-haiku-5-5"\n'
-# A tenth of the requests is told to wait, a tenth is turned away, and a tenth of the answers breaks off.
-ROUGH = (
-    "seed = 7\nrate_429 = 0.10\nrate_529 = 0.10\nrate_drop = 0.10\nttft = 0\ntokens_per_second = 0\nretry_after = 0.2\n"
-)
+# A tenth of the requests is told to wait, a tenth is turned away; of the answers a tenth breaks off, and some hold an
+# event that is no JSON.
+ROUGH = """
+seed = 7
+rate_429 = 0.10
+rate_529 = 0.10
+rate_drop = 0.10
+rates = { malformed = 0.03 }
+ttft = 0
+tokens_per_second = 0
+retry_after = 0.2
+"""
 
 
 @pytest.mark.slow
@@ -37,4 +45,4 @@ def test_three_hundred_items_get_the_same_answers_over_both_wires(tmp_path: Path
         assert job["prompt"] in texts[f"claude/{job['id']}"]
     for backend in ("claude", "chat"):
         causes = {cause for line in found if line["backend"] == backend for cause in line.get("retried", {})}
-        assert {"rate_limited", "overloaded", "broken", "truncated"} <= causes, backend
+        assert {"rate_limited", "overloaded", "broken", "truncated", "protocol"} <= causes, backend

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from batchrun.errors import JobFileError, UsageError
 from batchrun.jobs.job import BackendSpeech, RequestFlags
-from batchrun.jobs.line import BOM
 from batchrun.jobs.notes import NoteTaker
+from batchrun.jobs.opening import BOM
 from batchrun.jobs.reader import JobFile, Reading, Selection, check_jobs
 from batchrun.providers.provider import Wire
 from tests.jobs.lines import ALL, BACKENDS, FLAGS, encoded, everything, simple

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from batchrun.errors import ExitCode, JobFileError, JobFileUnreadable, UsageError
 from batchrun.jobs.job import RequestFlags
-from batchrun.jobs.line import BOM, parse_line
+from batchrun.jobs.line import parse_line
+from batchrun.jobs.opening import BOM
 from batchrun.jobs.reader import Reading, Selection, check_jobs
 from tests.jobs.lines import BACKENDS, FLAGS, checked, encoded, everything, faults, ids, simple
 

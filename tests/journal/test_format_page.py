@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from batchrun.journal.record import Kind, checkpoint_from_result, decode_header, decode_line, parse_checkpoint
+from batchrun.journal.state import StateDir
 from batchrun.spent import Spent
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,6 +44,13 @@ def test_each_key_of_what_a_run_spent_is_explained() -> None:
     begin = PAGE.index("The end says in `spent`")
     rows = [row for row in PAGE[begin : PAGE.index("### The others")].splitlines() if row.startswith("| `")]
     assert re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in rows)) == list(Spent().told())
+
+
+def test_each_file_of_a_state_is_named() -> None:
+    """Whoever looks into the directory finds out what lies there, and what becomes of it without."""
+    named = re.findall(r"`([^`]+)`", PAGE[PAGE.index("| file |") : PAGE.index("Only the first two")])
+    places = [name for name, member in vars(StateDir).items() if isinstance(member, property)]
+    assert {getattr(StateDir(Path()), name).name for name in places} <= set(named)
 
 
 RULES = dict(re.findall(r"^\*\*(C\d+)\..*?\*\((.*?)\)\*$", PAGE, re.MULTILINE | re.DOTALL))

@@ -192,12 +192,15 @@ def test_answers_that_no_sink_took_are_told_apart_from_those_to_be_asked() -> No
 
 
 def test_what_the_sinks_held_up_is_summed_and_the_slowest_are_named() -> None:
-    """An item of which they took more than half was limited by them."""
+    """An item of which they took more than half was limited by them, once, and as it was the last time."""
     slow = outcome("slow", measure=Measure(wall=4.0, held_up=3.0))
     fair = outcome("fair", measure=Measure(wall=4.0, held_up=1.0))
     counted = census(slow, fair, outcome("none"))
     assert (counted.held_up, counted.consumer_bound) == (4.0, 1)
     assert [(example.id, example.figure) for example in counted.most_held_up.best(3, counted.counts)] == [("slow", 3.0)]
+    delivered = outcome("slow", measure=Measure(wall=4.0, held_up=1.0), paid_before=True)
+    assert census(slow, slow).consumer_bound == 1
+    assert census(slow, delivered).consumer_bound == 0
 
 
 def test_what_an_earlier_night_has_paid_for_is_none_of_this_nights_figures() -> None:

@@ -86,8 +86,8 @@ def test_after_three_failed_runs_no_next_run_is_promised(writer: StateWriter) ->
     assert page(story(writer, "bad")).startswith(told)
     kept: dict[str, Any] = {"stop_reason": "end_turn", "text": "Ja."}
     writer.finish(*(failed("waiting", "sink", "no disk", when, final=False, **kept) for when in (10, 20, 30)))
-    told = "waiting: failed (sink); its answer is kept; it has failed in 3 runs, and only --retry sink delivers it\n"
-    assert page(story(writer, "waiting")).startswith(told)
+    told = "its answer is kept, but it has failed in 3 runs: --retry sink delivers it, and nobody is asked"
+    assert page(story(writer, "waiting")).startswith(f"waiting: failed (sink); {told}\n")
 
 
 def test_an_answer_that_no_sink_took_is_shown_and_said_to_be_kept(writer: StateWriter) -> None:
@@ -102,6 +102,14 @@ def test_an_answer_that_no_sink_took_is_shown_and_said_to_be_kept(writer: StateW
     assert text.startswith("bad: failed (sink); its answer is kept, and the next run delivers it\n")
     assert "sinks | held it up for 3.0 s: the consumer is what limits this item" in text
     assert text.endswith("Answer\nJa.")
+
+
+def test_an_answer_that_a_later_run_delivered_has_two_times(writer: StateWriter) -> None:
+    """When it was delivered, and how long the run that paid for it took."""
+    writer.finish(outcome("answered", 60, elapsed=130.0, attempts=3, paid_before=True))
+    text = page(story(writer, "answered"))
+    assert "delivery | 22:00:55 to 22:01:00, of an answer that an earlier run has paid for\n" in text
+    assert "time | 2 min in 3 attempts\n" in text
 
 
 def test_an_answer_that_was_ended_early_tells_what_that_saved(writer: StateWriter) -> None:

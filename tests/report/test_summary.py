@@ -280,3 +280,6 @@ def test_the_headline_says_of_failures_that_their_answers_are_kept() -> None:
     for times in (1, 3):
         sentence = headline(summary(*[kept] * times, also, of=night(total=2)))
         assert "; 2 failed, 1 of them with an answer that is kept; " in sentence
+    for ids, told in (("a", "1 failed, its answer is kept"), ("ab", "2 failed, their answers are kept")):
+        sentence = headline(summary(*(replace(kept, id=id) for id in ids), of=night(total=2)))
+        assert f"; {told}; " in sentence
