@@ -32,6 +32,7 @@ WINDOW = 60.0  # seconds that are looked back on
 LONGEST_WINDOW = 600.0  # where little is allowed, for it takes long to admit enough
 ENOUGH = 20  # admitted requests that tell a rate; fewer only where there are no more
 FEW = 5  # that tell one where nothing else is known: it is the first guess, and the next refusal corrects it
+STEADY = 0.97  # times what was admitted before is the same limit
 SPARE = 1.0  # seconds for which more was allowed than anybody wanted: then it is not the pace that limits
 BURST = 0.25  # seconds' worth that may be sent at once: timers are late, and lateness must not cost the rate
 
@@ -93,11 +94,12 @@ class Pace:
             if self._truce.has_failed:
                 self._end_truce(now, hold)
             return True
-        if self.rate is not None and self._begins_truce(now, self.rate):
+        admitted, is_sure = self._admitted(now)
+        if self.rate is not None and self._begins_truce(now, self.rate, admitted):
             return True
         if self._owed > 0:
             self._catch_up = 1.0  # this one saves nothing up
-        self._known, self._is_sure = self._admitted(now)
+        self._known, self._is_sure = admitted, is_sure
         self.rate = max(self._known * CAUTION, 1 / WINDOW)
         self._refusals.append(now)
         # What one more refusal would cost: the longer the hold, the more rarely the limit is tried.
@@ -108,8 +110,9 @@ class Pace:
         self._moved_at = now + hold
         return True
 
-    def _begins_truce(self, now: float, rate: float) -> bool:
-        is_explained = self._is_sure and rate >= self._known
+    def _begins_truce(self, now: float, rate: float, admitted: float) -> bool:
+        # A limit is found again each time; what falls from one refusal to the next is none.
+        is_explained = self._is_sure and rate >= self._known and admitted >= STEADY * self._known
         if not self._truce.begins(now, is_explained=is_explained, is_sure=self._is_sure):
             return False
         self._given_up = (rate, self._known, self._is_sure)

@@ -51,8 +51,6 @@ class Truce:
         `is_sure`: enough was, to say so."""
         if is_explained:
             self._strays = 0
-            if is_sure:
-                self._length = SHORTEST
             return False
         if self._strays == 0:
             self._sent = self._refused = 1

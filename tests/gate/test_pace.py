@@ -48,12 +48,22 @@ def test_where_little_is_allowed_refusals_are_few_too(a_minute: int, used: float
 
 
 @pytest.mark.parametrize("slots", [6, 12, 64])
-@pytest.mark.parametrize("strays", [0.02, 0.1, 0.3])
-def test_refusals_that_no_rate_explains_slow_nothing_down_for_long(strays: float, slots: int) -> None:
+@pytest.mark.parametrize(("strays", "tells_wait", "kept"), [(0.02, False, 0.8), (0.02, True, 0.8), (0.1, True, 0.85)])
+def test_refusals_that_no_rate_explains_slow_nothing_down_for_long(
+    strays: float, tells_wait: bool, kept: float, slots: int
+) -> None:
     """A provider that is full refuses at random: slower would not help, and the night must not crawl."""
-    refusing = Allowance(1e9, 1e9, strays=strays)
+    refusing = Allowance(1e9, 1e9, tells_wait, strays=strays)
     came = {pace: sum(stray_night(refusing, pace(), slots, seed) for seed in range(4)) for pace in PACES}
-    assert came[Pace] >= 0.78 * came[PaceThatNeverLearns]
+    assert came[Pace] >= kept * came[PaceThatNeverLearns]
+
+
+@pytest.mark.parametrize("slots", [6, 12, 64])
+def test_a_provider_that_refuses_every_third_for_no_reason_is_asked_on(slots: int) -> None:
+    """There is nearly nothing to learn a rate from, and yet none is made up for long."""
+    refusing = Allowance(1e9, 1e9, strays=0.3)
+    came = {pace: sum(stray_night(refusing, pace(), slots, seed) for seed in range(4)) for pace in PACES}
+    assert came[Pace] >= 0.75 * came[PaceThatNeverLearns]
 
 
 def stray_night(refusing: Allowance, pace: Pace, slots: int, seed: int) -> int:
