@@ -34,6 +34,7 @@ UNTUNED = Tuning()
 DEFAULT_CLOCKS = ClockLimits()
 CUT_PERIOD = 2.0  # seconds: what is refused within them is one event, and cuts the slots once
 OVERLOAD_CUT = 0.7  # of the slots in use stay
+USED = 0.8  # of the slots are in flight: then it may be their number that is too much
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +165,19 @@ class Lane:
         match failure.cause:
             case Cause.LOCAL:
                 self.shrink()
-            case Cause.RATE_LIMITED if self.traffic.pace.is_in_truce(now):
-                pass  # fewer at once would help no more than slower does
             case Cause.RATE_LIMITED | Cause.OVERLOADED if now - self._cut_at >= CUT_PERIOD:
                 self._cut_at = now
-                # Of those that were in flight one was too many; an overloaded provider is to be spared more than that.
-                share = OVERLOAD_CUT if failure.cause is Cause.OVERLOADED else 1.0
-                self._cut(int(self.gate.in_flight * share) - (share == 1.0))
+                self._spare(failure.cause, now)
         return self.strikes.note(failure.cause, id)
+
+    def _spare(self, cause: Cause, now: float) -> None:
+        """The provider has enough: of those that were in flight one was too many, or more than that where it is
+        overloaded."""
+        if cause is Cause.OVERLOADED:
+            self._cut(int(self.gate.in_flight * OVERLOAD_CUT))
+        elif self.gate.in_flight >= USED * self.gate.limit and not self.traffic.pace.is_in_truce(now):
+            # Fewer than were borne a moment ago are too many only for a rate, and that is the pace's.
+            self._cut(self.gate.in_flight - 1)
 
     def is_unreached(self, failure: Failure) -> bool:
         """Whether no item is to blame for this: the provider cannot be reached, and is being probed."""

@@ -193,14 +193,16 @@ async def test_a_gate_that_this_machine_cannot_bear_shrinks_but_never_below_its_
     assert alone.gate.limit == 2
 
 
-@pytest.mark.parametrize(("strays", "cuts"), [(0, True), (STRAYS_UNSURE, False)])
+@pytest.mark.parametrize(("in_flight", "strays", "cuts"), [(8, 0, True), (5, 0, False), (8, STRAYS_UNSURE, False)])
 @in_virtual_time
-async def test_a_rate_limit_takes_slots_unless_it_is_no_matter_of_the_rate(strays: int, cuts: bool) -> None:
-    """A provider that is full refuses whoever comes, however few."""
+async def test_a_rate_limit_takes_a_slot_only_where_their_number_may_be_too_much(
+    in_flight: int, strays: int, cuts: bool
+) -> None:
+    """Fewer than were borne a moment ago are not, and a provider that is full refuses whoever comes, however few."""
     cut = lane()
-    _slots = [await cut.gate.admit() for _ in range(5)]
+    _slots = [await cut.gate.admit() for _ in range(in_flight)]
     for now in range(strays + 1):
         cut.traffic.pace.sent(float(now))
         cut.traffic.pace.refused(float(now), float(now), 0.0)
     cut.failed(Failure(Cause.RATE_LIMITED, "too many"), "a", 20.0, 20.0)
-    assert (cut.gate.limit < GateBounds().start_slots) is cuts
+    assert cut.gate.limit == GateBounds().start_slots - cuts

@@ -167,7 +167,11 @@ class Pace:
             if count >= ENOUGH:
                 break
         # With the one that was refused: without it few requests would tell too little, and the next refusal still less.
-        return (count + 1) / max(now - begin, 0.1), count >= ENOUGH
+        admitted = (count + 1) / max(now - begin, 0.1)
+        if count < ENOUGH and not self._truce.is_needless(now):
+            # A few may be chance, and a truce will tell.
+            admitted = max(admitted, self._known * (count + 1) / (count + 2))
+        return admitted, count >= ENOUGH
 
     def _fastest(self, now: float) -> tuple[float, bool]:
         """The same without a pace: at the fastest that went well just before. Over all of the window a pause of our own

@@ -41,6 +41,10 @@ class Truce:
     def is_on(self, now: float) -> bool:
         return now < self._until
 
+    def is_needless(self, now: float) -> bool:
+        """Whether it is plain that refusals are a matter of the rate: one has failed, or nearly all are refused."""
+        return now < self._not_before or (self._sent >= TRIED and self._share() > WORST)
+
     @property
     def has_failed(self) -> bool:
         """Whether more is refused than before it."""
@@ -55,7 +59,7 @@ class Truce:
         if self._strays == 0:
             self._sent = self._refused = 1
         self._strays += 1
-        if self._strays < (STRAYS if is_sure else STRAYS_UNSURE) or now < self._not_before:
+        if self._strays < (STRAYS if is_sure else STRAYS_UNSURE) or self.is_needless(now):
             return False
         self._before = self._share()
         self._strays = self._sent = self._refused = 0
