@@ -149,7 +149,7 @@ def test_what_a_pegged_loop_uses_is_all_that_more_slots_can_use() -> None:
     there is room for a pegged loop, they are."""
     loop = Gauge(99.0, 99.0, 10, 9.9, is_sure=True)
     full = seen(10, host=73.1, own=49.5, loop=99.0)
-    host = Gauge(73.1, 48.0, 10, 4.0, is_sure=True)
+    host = Gauge(73.1, 48.0, 10, 4.7, is_sure=True)
     assert adaptive(10, full, BOUNDS, settled(*CALM, host=host, loop=loop)).limit == 10
     roomy = seen(10, host=70.0, own=49.5, loop=99.0)
     assert adaptive(10, roomy, BOUNDS, settled(70.0, 49.5, 10, loop=loop)).limit > 10
