@@ -155,6 +155,12 @@ def test_what_a_pegged_loop_uses_is_all_that_more_slots_can_use() -> None:
     assert adaptive(10, roomy, BOUNDS, settled(70.0, 49.5, 10, loop=loop)).limit > 10
 
 
+def test_what_children_use_may_be_told_in_lumps() -> None:
+    """A period in which next to nothing was told of them is no sign of how little a pegged loop would use."""
+    memory = settled(70.0, 60.0, SLOTS, loop=Gauge(20.0, 20.0, SLOTS, 1.0, is_sure=True))
+    assert adaptive(SLOTS, seen(SLOTS, host=20.0, own=10.0, loop=20.0), BOUNDS, memory).limit <= SLOTS + 1
+
+
 def test_an_allowance_that_a_pegged_loop_cannot_use_up_does_not_limit() -> None:
     """A third slot would seem to take 78 % of it, but the loop ends at 69."""
     memory = settled(
