@@ -63,11 +63,15 @@ class Player:
     """One gate, the law that rules it (None: the limit stays), and what became of it, period by period.
 
     `full` is how many periods had work left for every slot, `seconds` when the last item was answered; for ever if the
-    machine ran out of memory and everybody was killed. `words` say what limited.
+    machine ran out of memory and everybody was killed. `words` say what limited. Its streams cost `cost` times what the
+    world's do.
     """
 
-    def __init__(self, law: Law | None, limit: int, backlog: float = math.inf, begins: float = 0.0) -> None:
+    def __init__(
+        self, law: Law | None, limit: int, backlog: float = math.inf, begins: float = 0.0, cost: float = 1.0
+    ) -> None:
         self.law = law
+        self.cost = cost
         self.limit = limit
         self.backlog = backlog
         self.begins = begins

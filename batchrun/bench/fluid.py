@@ -108,7 +108,7 @@ class Play:
             wanted = 0.0
             for player in present:
                 flow = player.flow
-                player.whole = cost * (flow.first + flow.second)
+                player.whole = cost * player.cost * (flow.first + flow.second)
                 player.want = player.whole if player.whole <= loop_quota else loop_quota
                 wanted += player.want
             most = max(most, wanted)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from statistics import median
 
 from batchrun.bench.flow import Player
 from batchrun.bench.fluid import Play
 from batchrun.bench.oracle import MEMORY_KEPT, TOLERANCE, Best, best_fixed
-from batchrun.bench.world import LONGEST, World, draw
+from batchrun.bench.world import LONGEST, Change, World, draw
 from batchrun.gate.adaptive import adaptive
 from batchrun.gate.cpu import FLOOR
 from batchrun.gate.law import Law
@@ -19,7 +19,9 @@ from batchrun.gate.steady import steady
 
 FAR_ABOVE = 10.0  # points above the target
 SELDOM = 0.02  # of the time
+INTRUDING = 0.005  # of the time: who takes for so long what is not his gains less by it than is called a difference
 YIELD_PERIODS = 3
+YIELDED = 5.0  # points above our part that are still called yielding
 HALF = 40.0  # points: who comes with so many takes half of what the target leaves to anybody
 
 
@@ -32,7 +34,8 @@ class Judged:
     went to and fro once they had settled, 1 being two slots or a tenth, None where the world itself moved. `crowd` is
     the slots over those that keep the event loop, or the container's allowance, just busy: more of them only make each
     stream slower. `yields` are the points that were still above our part three periods after a neighbour had come who
-    takes half the machine.
+    takes half the machine. `intruding` is the share of all the time, but for the three periods after each change, in
+    which the slots came to more than five points above our part.
     """
 
     seconds: float
@@ -43,12 +46,18 @@ class Judged:
     swing: float | None
     crowd: float
     yields: tuple[float, ...]
+    intruding: float
     limited_by: str
 
     def keeps_to(self, target: float) -> bool:
         """Whether the machine was left what belongs to others."""
         is_cool = self.mean_cpu <= target + TOLERANCE and self.far_above <= SELDOM
         return is_cool and self.most_memory <= MEMORY_KEPT + 0.05
+
+    def keeps_all_rules(self, target: float) -> bool:
+        """And whether it made room for others as the adaptive law has to, and as soon. `far_above` does not tell: it
+        leaves out the minutes after each change, in which a slow law has not made room yet."""
+        return self.keeps_to(target) and self.intruding <= INTRUDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,13 @@ class Trial:
     def is_bound(self) -> bool:
         """Whether something else than the most slots limits the run."""
         return self.best.limit < self.world.bounds.max_slots
+
+    @property
+    def has_choice(self) -> bool:
+        """Whether a law can win anything by its limit: not where the provider leaves no work for so many slots, where
+        not even the fewest keep to the target, or where eight hours are too short for any number of them."""
+        is_between = self.world.bounds.min_slots < self.best.limit < self.world.used_at_most
+        return self.is_bound and is_between and self.best.seconds < LONGEST
 
 
 def try_world(seed: int) -> Trial:
@@ -86,6 +102,7 @@ def judge(world: World, best: Best, law: Law) -> Judged:
         swing=_swing(play, player),
         crowd=_crowd(play, player),
         yields=tuple(_yields(play, player)),
+        intruding=_intruding(play, player),
         limited_by=max(set(player.words), key=player.words.count) if player.words else "",
     )
 
@@ -113,7 +130,12 @@ def _swing(play: Play, player: Player) -> float | None:
     limits = player.limits[player.full // 3 : player.full]
     if len(play.world.changes) > 1 or not limits:
         return None
-    return (max(limits) - min(limits)) / max(2.0, 0.1 * median(limits))
+    return min(_widest_rise(limits), _widest_rise([-limit for limit in limits])) / max(2.0, 0.1 * median(limits))
+
+
+def _widest_rise(limits: Sequence[int]) -> int:
+    """From any of them to any later one."""
+    return max(later - least for later, least in zip(limits, accumulate(limits, min), strict=True))
 
 
 def _crowd(play: Play, player: Player) -> float:
@@ -125,13 +147,28 @@ def _crowd(play: Play, player: Player) -> float:
     return 1.0 if used <= enough + 2 else used / enough
 
 
+def _intruding(play: Play, player: Player) -> float:
+    world, places = play.world, 0
+    for change, end in zip(world.changes, [*(change.at for change in world.changes[1:]), math.inf], strict=True):
+        first = math.ceil(change.at / world.period) + YIELD_PERIODS
+        last = min(player.full, math.ceil(end / world.period) if end < math.inf else player.full)
+        places += sum(_beyond(play, limit, change) > YIELDED for limit in player.limits[first:last])
+    return places / max(1, player.full)
+
+
 def _yields(play: Play, player: Player) -> Iterator[float]:
-    world, machine = play.world, play.world.machine
+    world = play.world
     for before, after in pairwise(world.changes):
         place = math.ceil(after.at / world.period) + YIELD_PERIODS
         if after.others - before.others < HALF or place >= player.full:
             continue
-        slot_cost = play.slot_cost * after.cost
-        own = min(player.limits[place] * slot_cost, machine.loop_quota, machine.quota)
-        room = world.bounds.target_cpu - after.others - machine.background
-        yield own - max(room, FLOOR, slot_cost * world.bounds.min_slots)
+        yield _beyond(play, player.limits[place], after)
+
+
+def _beyond(play: Play, limit: int, change: Change) -> float:
+    """By how many points so many slots, all of them answering, are more than our part."""
+    world, machine = play.world, play.world.machine
+    slot_cost = play.slot_cost * change.cost
+    own = min(min(limit, world.used_at_most) * slot_cost, machine.loop_quota, machine.quota)
+    room = world.bounds.target_cpu - change.others - machine.background
+    return own - max(room, FLOOR, slot_cost * world.bounds.min_slots)

@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from batchrun.bench.trial import SELDOM, Trial
+from batchrun.bench.trial import SELDOM, YIELDED, Trial
 from batchrun.bench.world import KINDS
 from batchrun.report.spread import percentile
 
 ALL = "all"
 CROWD = 1.5  # times the slots that are of use
 NOTABLE = 0.01  # slower by less is a draw
-YIELDED = 5.0  # points above our part that are still called yielding
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,9 @@ class WorldFigures:
     ones are among the `still` ones, in which nothing changes; in `crowded` ones half of the slots did nothing but make
     each stream slower. Of `arrivals` of a neighbour who takes half the machine
     `yielded` were made room for within three periods. `steady_kept` counts the worlds in which the steady law left the
-    machine what the target leaves it, and `worse` and `better` are among those.
+    machine what the target leaves it, and `worse` and `better` are among those, the latter where a limit binds. Among
+    them are worlds in which it was quick because it made no room for others: `fair` ones leave those out, and
+    `fair_bound` ones those as well in which no limit is quicker than the oracle's, whatever a law does.
     """
 
     kind: str
@@ -46,6 +47,10 @@ class WorldFigures:
     worse: int
     bound: int
     better: int
+    fair: int
+    fair_worse: int
+    fair_bound: int
+    fair_better: int
 
 
 def world_figures(trials: Sequence[Trial]) -> list[WorldFigures]:
@@ -68,6 +73,8 @@ def _figures(kind: str, trials: Sequence[Trial]) -> WorldFigures:
     yields = [points for trial in trials for points in trial.adaptive.yields]
     kept = [trial for trial in trials if trial.steady.keeps_to(trial.world.bounds.target_cpu)]
     bound = [trial for trial in kept if trial.is_bound]
+    fair = [trial for trial in kept if trial.steady.keeps_all_rules(trial.world.bounds.target_cpu)]
+    fair_bound = [trial for trial in fair if trial.has_choice]
     return WorldFigures(
         kind=kind,
         worlds=len(trials),
@@ -84,7 +91,19 @@ def _figures(kind: str, trials: Sequence[Trial]) -> WorldFigures:
         arrivals=len(yields),
         yielded=sum(points <= YIELDED for points in yields),
         steady_kept=len(kept),
-        worse=sum(trial.adaptive.seconds > (1.0 + NOTABLE) * trial.steady.seconds for trial in kept),
+        worse=sum(map(_is_worse, kept)),
         bound=len(bound),
-        better=sum(trial.adaptive.seconds < trial.steady.seconds for trial in bound),
+        better=sum(map(_is_better, bound)),
+        fair=len(fair),
+        fair_worse=sum(map(_is_worse, fair)),
+        fair_bound=len(fair_bound),
+        fair_better=sum(map(_is_better, fair_bound)),
     )
+
+
+def _is_worse(trial: Trial) -> bool:
+    return trial.adaptive.seconds > (1.0 + NOTABLE) * trial.steady.seconds
+
+
+def _is_better(trial: Trial) -> bool:
+    return trial.adaptive.seconds < trial.steady.seconds

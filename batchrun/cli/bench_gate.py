@@ -18,7 +18,20 @@ if TYPE_CHECKING:
     from batchrun.bench.worlds import WorldFigures
 
 HEAD = ("slots", "n", "failed", "host CPU %", "others %", "settled at", "median s", "p95 s", "p95/alone", "total s")
-WORLD_HEAD = ("neighbours", "n", "median", "p95", "hot", "swinging", "crowded", "yielded", "worse", "better")
+WORLD_HEAD = (
+    "neighbours",
+    "n",
+    "median",
+    "p95",
+    "hot",
+    "swinging",
+    "crowded",
+    "yielded",
+    "worse",
+    "better",
+    "fair: worse",
+    "better",
+)
 ITEMS_OF_TWO = 128  # for two minutes or three: shares are found in the course of periods
 SIDES = ("first", "second")
 SIDE_HEAD = ("run", "n", "failed", "host CPU %", "settled at", "p95 s", "total s")
@@ -100,7 +113,8 @@ def print_worlds(trials: Sequence[Trial], seed: int) -> None:
     say("hot: more than 10 points above the target for more than 2 % of the settled time; swinging: by more than two")
     say("slots or a tenth where nothing changes; crowded: slots that only make each stream slower (by the steady law);")
     say("yielded: to a neighbour with half the machine, within 3 periods; worse, better: than the steady law, where")
-    say("that kept to the target; better of those where a limit binds")
+    say("that kept to the target; better of those where a limit binds; fair: the same where it made room for others,")
+    say("too, and where there is a quicker limit to be found at all")
     limits = ", ".join(f"{limit_word(word)} {count:,}" for word, count in limits_of(trials).most_common())
     say(f"limited most of the time by: {limits}")
     say()
@@ -118,6 +132,8 @@ def _world_row(row: WorldFigures) -> tuple[str, ...]:
         f"{row.yielded} of {row.arrivals}",
         f"{row.worse} of {row.steady_kept}",
         f"{row.better} of {row.bound}",
+        f"{row.fair_worse} of {row.fair}",
+        f"{row.fair_better} of {row.fair_bound}",
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from batchrun.gate import courtesy
 from batchrun.gate.ceiling import lowest
-from batchrun.gate.cpu import CUT, FLOOR, NEWS, SQUEEZED, Gauge, Mix, Use, dearer, follow
+from batchrun.gate.cpu import CUT, FLOOR, NEWS, Gauge, Mix, Use, dearer, follow, is_full, stream_cost
 from batchrun.gate.law import MIN_SAMPLES, Decision, GateBounds, LimitedBy, Observation
 from batchrun.gate.memory import START, Memory
 from batchrun.gate.reason import REASONS, Facts
@@ -31,7 +31,7 @@ def adaptive(limit: int, seen: Observation, bounds: GateBounds, memory: Memory =
         return Decision(limit, LimitedBy.RAMP, "no sample of the CPU yet", memory)
     use = Use(seen.in_flight, seen.share, seen.gates)
     host, memory = _learn(_heed(memory, limit), limit, seen, use)
-    most, by = lowest(limit, seen, bounds, memory, use)
+    most, by, shared = lowest(limit, seen, bounds, memory, use)
     goal = max(int(most), bounds.min_slots)
     if goal < limit:
         then, memory = goal, _cut(memory, use)
@@ -40,8 +40,8 @@ def adaptive(limit: int, seen: Observation, bounds: GateBounds, memory: Memory =
         then, memory = _rest(limit, by, bounds, memory, use)
     else:
         by, is_ramping = LimitedBy.RAMP, memory.is_ramping and goal >= 2 * limit
-        then = 2 * limit if is_ramping else limit + _step(limit, goal, host, memory.wary)
-        memory = memory._replace(is_ramping=is_ramping, has_grown=True, ended=0.0)
+        then = 2 * limit if is_ramping else limit + _step(limit, goal, shared, host, memory.wary)
+        memory = memory._replace(is_ramping=is_ramping, has_grown=True, ended=_still_shown(limit, seen, host, memory))
     if memory.left != then:
         memory = memory._replace(left=then)
     return Decision(then, by, REASONS[by](Facts(limit, then, seen, bounds, host)), memory)
@@ -62,13 +62,15 @@ def _learn(memory: Memory, limit: int, seen: Observation, use: Use) -> tuple[Gau
     shown_before, shown = memory.shown, ended + seen.answering
     is_typical = min(shown_before, shown) >= TYPICAL * limit
     mix = Mix.DRAINING if stale else Mix.TYPICAL if is_typical else Mix.WAITING
-    loop = follow(memory.loop, told.loop, told.loop, of_run, mix)
-    if told.loop >= SQUEEZED and mix is Mix.TYPICAL:
-        mix = Mix.WAITING  # for the loop
+    is_squeezed = is_full(memory.host, told.host) or is_full(memory.allowance, told.allowance or 0.0)
+    loop = follow(memory.loop, told.loop, told.loop, of_run, _less(mix, is_squeezed))
+    is_squeezed = is_squeezed or is_full(memory.loop, told.loop)
+    mix = _less(mix, is_squeezed)
     host = follow(memory.host, told.host, told.own, of_run, mix)
     allowance = memory.allowance
     if told.allowance is not None:
         allowance = follow(allowance, told.allowance, told.own_allowance, of_run, mix)
+    stream = memory.stream if is_squeezed else stream_cost(memory.stream, told.own * use.share, seen.answering)
     manners = courtesy.hurry(memory.courtesy) if host.news == NEWS else memory.courtesy
     strains = (told.throttled, told.pressure or 0.0, seen.lag_ms)
     return host, Memory(
@@ -86,7 +88,13 @@ def _learn(memory: Memory, limit: int, seen: Observation, use: Use) -> tuple[Gau
         shown_before,
         memory.left,
         memory.wary,
+        stream,
     )
+
+
+def _less(mix: Mix, is_squeezed: bool) -> Mix:
+    """Who has to wait for one CPU seems to cost less than usual on every other one."""
+    return Mix.WAITING if is_squeezed and mix is Mix.TYPICAL else mix
 
 
 def _cut(memory: Memory, use: Use) -> Memory:
@@ -118,12 +126,19 @@ def _hindrance(
     return None if is_shown and is_known and seen.samples >= MIN_SAMPLES else LimitedBy.RAMP
 
 
-def _step(limit: int, goal: int, host: Gauge, wary: int) -> int:
-    """How much the limit grows: no more than it is, however much room there is."""
+def _still_shown(limit: int, seen: Observation, host: Gauge, memory: Memory) -> float:
+    """How many slots need not show again what they cost, though they wait for a first token: those that did before the
+    limit grew. Beside others all have to, for they are watched meanwhile as well."""
+    return max(0.0, min(memory.shown, limit) - seen.answering) if host.others <= FLOOR else 0.0
+
+
+def _step(limit: int, goal: int, shared: float, host: Gauge, wary: int) -> int:
+    """How much the limit grows: no more than it is, however much room there is. Others see the room on the host, too;
+    the way to what is ours alone, such as the event loop, is not shared."""
     way = min(goal - limit, limit)
     if limit + way > WARY * wary > 0:
         way = max(1, min(way, int(WARY * wary) - limit), limit // GENTLE)
-    return max(1, way // COMPANY) if host.others > FLOOR else way
+    return max(1, int(min(way, (shared - limit) / COMPANY))) if host.others > FLOOR else way
 
 
 def _rest(limit: int, by: LimitedBy, bounds: GateBounds, memory: Memory, use: Use) -> tuple[int, Memory]:
@@ -131,12 +146,16 @@ def _rest(limit: int, by: LimitedBy, bounds: GateBounds, memory: Memory, use: Us
     host, manners = memory.host, memory.courtesy
     if memory.is_ramping and by not in STILL_GROWING:
         memory = memory._replace(is_ramping=False)
-    if host is None or not (manners.is_waiting or (by is LimitedBy.CPU and _has_much(host, use))):
+    if host is None or not (
+        manners.is_waiting or ((by is LimitedBy.CPU or host.busy > bounds.target_cpu) and _has_much(host, use))
+    ):
         return limit, memory
     own = host.own * use.share
     others = host.busy - own
     manners = courtesy.wait(manners, others)
     gift = courtesy.part_of(limit, own, others)
+    if not manners.due:
+        manners = courtesy.postpone(manners, gift / limit)
     if manners.due or limit - gift < bounds.min_slots:
         return limit, memory._replace(courtesy=manners)
     manners = courtesy.give(manners, gift * host.cost, gift / limit, others)

@@ -31,8 +31,18 @@ class Courtesy(NamedTuple):
 
 
 def part_of(limit: int, own: float, others: float) -> int:
-    """How many slots a gift is."""
-    return max(1, int(limit * (LARGE_PART if own > others else PART)))
+    """How many slots a gift is. Who has more than all others gives two of eighteen already: noise may hide one."""
+    slots = limit * (LARGE_PART if own > others else PART)
+    return max(1, int(slots) if slots >= 2 or own <= others else round(slots))
+
+
+def postpone(courtesy: Courtesy, part: float) -> Courtesy:
+    """A gift is due, but where a single slot is a large part of all it comes later: a slot of two, given away for a
+    while every few minutes, would cost more than a per cent of the night."""
+    soonest = int(SOONEST * (part / PART) ** 2) if part > LARGE_PART else SOONEST
+    if courtesy.interval >= soonest:
+        return courtesy
+    return courtesy._replace(interval=soonest, due=soonest - courtesy.interval)
 
 
 def wait(courtesy: Courtesy, others: float) -> Courtesy:

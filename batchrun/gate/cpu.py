@@ -23,10 +23,12 @@ NEWS = 5  # periods for which a jump is news: the time in which a gate makes roo
 SQUEEZED = 95.0  # per cent: beyond it everybody gets less than he could use, and a slot seems to cost less than it does
 LEAST_SQUEEZE = 1.15  # times what others got is what they wanted then, at least
 COST_ALPHA = 0.1
+STREAM_ALPHA = 0.2  # quicker: it is known in every period with CPU to spare
 NOTHING = 1e-6  # points: what costs less is not known to cost anything
 PEGGED = 95.0  # per cent of the time: an event loop that is busy for longer has no time left
 FULLY = 1.25  # times the slots that it bears on the mean: a slot that waits for its first token leaves it idle
 ALTERNATING = 2  # slots: while one waits for its first token the other one is answered
+TELLING = 48.0  # per cent: a slot that takes half of a CPU is known well enough, for two that peg it tell no more
 AMPLY = 1.4  # the same where it has still some time left with so many
 FULL = 98.0  # per cent of the time: beyond it, noise hides whether there is any left
 DESCENT = 0.7  # of the slots stay, as long as nothing is known but that they peg it
@@ -78,6 +80,11 @@ class Use(NamedTuple):
         return self.of_run + max(0.0, limit - self.in_flight)
 
 
+def is_full(gauge: Gauge | None, busy: float) -> bool:
+    """Whether a CPU has nothing to spare, now or on the mean: noise lets it seem to have some now and then."""
+    return busy >= SQUEEZED or (gauge is not None and gauge.busy >= SQUEEZED)
+
+
 def follow(gauge: Gauge | None, busy: float, own: float, slots: float, mix: Mix) -> Gauge:
     """The gauge after another period; `slots` are those taken in the whole run, on the mean."""
     seen = own / slots if slots >= 1 else 0.0
@@ -87,11 +94,12 @@ def follow(gauge: Gauge | None, busy: float, own: float, slots: float, mix: Mix)
     old_busy, old_own, old_slots, cost, was_far, news, is_sure = gauge
     if cost < NOTHING:
         cost = seen
-    elif mix is Mix.TYPICAL and seen and busy < SQUEEZED and old_busy < SQUEEZED:
+    elif mix is Mix.TYPICAL and seen and not is_full(gauge, busy):
         cost += (COST_ALPHA if is_sure else 1.0) * (seen - cost)
         is_sure = True
     elif seen > cost and mix is not Mix.DRAINING:
         cost += NEWS_ALPHA * (seen - cost)
+        is_sure = is_sure or cost >= TELLING
     grown, others_grown = own - old_own, busy - own - old_busy + old_own
     is_far = abs(busy - old_busy) > FAR or abs(others_grown) > FAR
     if is_far and was_far:
@@ -110,6 +118,14 @@ def follow(gauge: Gauge | None, busy: float, own: float, slots: float, mix: Mix)
     )
 
 
+def stream_cost(before: float, own: float, streams: float) -> float:
+    """What one stream that is being answered comes to, in points; 0 as long as that is unknown. Unlike a slot's cost it
+    stays the same however many slots wait for their first token."""
+    if streams < 1:
+        return before
+    return before + STREAM_ALPHA * (own / streams - before) if before else own / streams
+
+
 def dearer(gauge: Gauge) -> Gauge:
     """Growth has led too far: a slot costs what it costs at this moment, or more."""
     if gauge.slots < 1 or gauge.own <= gauge.cost * gauge.slots:
@@ -117,31 +133,44 @@ def dearer(gauge: Gauge) -> Gauge:
     return gauge._replace(cost=gauge.own / gauge.slots)
 
 
-def fitting(gauge: Gauge, target: float, limit: int, use: Use, most: float = inf) -> float:
+def fitting(gauge: Gauge, target: float, limit: int, use: Use, most: float = inf, squeeze: float = 1.0) -> float:
     """The most slots of a gate on a CPU that is shared with others: fewer than `limit` where it is too busy, otherwise
-    as many as there is room for. The run cannot use more than `most` points of it, however many slots there are."""
+    as many as there is room for. The run cannot use more than `most` points of it, however many slots there are, and
+    wanted `squeeze` times what it got."""
     cost, others = gauge.cost, gauge.busy - gauge.own
     margin = AIM if gauge.news else CUT + min(cost, MOST_COST) * CUT_PER_COST
     if gauge.busy > target + margin and gauge.own > FLOOR:
-        if gauge.busy >= SQUEEZED and cost:
-            # What others got is not what they wanted: they were squeezed as we were.
-            others = min(100.0, others * max(LEAST_SQUEEZE, cost * gauge.slots / gauge.own))
-        cost = max(cost, gauge.own / gauge.slots) if gauge.slots >= 1 else cost
-        room = max(target - others, FLOOR)
-        if not gauge.news:
-            # All who share the host see that it is too busy: each gives up his part, and not all of it.
-            room = max(room, gauge.own * target / gauge.busy)
-        least = int(use.share * room / cost) if cost else limit
-        # Where a slot costs much, what is taken away with the last one may be far too much.
-        is_fit = others + (least + 1) / use.share * cost <= target + TOP
-        return min(limit, least + is_fit)
+        return min(limit, _borne(gauge, target, limit, use, most, squeeze))
     if not cost:
         return inf
     full = min(most, cost * use.when_full(limit))
     room = max(target + AIM - others, FLOOR) - full
+    if full == most:
+        # More slots would use no more of this CPU.
+        return inf if room > 0 else limit
     if room < cost:
-        return limit + (room > 0 and others + min(most, full + cost) <= target + TOP)
+        # Rounded to the nearest slot, for a little less noise than usual is no room for one.
+        return limit + (room > cost / 2 and others + min(most, full + cost) <= target + TOP)
     return limit + room / cost / use.gates
+
+
+def _borne(gauge: Gauge, target: float, limit: int, use: Use, most: float, squeeze: float) -> int:
+    """How many slots a CPU bears that is too busy."""
+    cost, others = gauge.cost, gauge.busy - gauge.own
+    if gauge.news and not gauge.is_sure:
+        return 0  # somebody has come, and who does not know what a slot costs can only give all but the least
+    if gauge.busy >= SQUEEZED and cost:
+        # What others got is not what they wanted: they were squeezed as we were.
+        others = min(100.0, others * max(LEAST_SQUEEZE, squeeze))
+    cost = max(cost, gauge.own / gauge.slots) if gauge.slots >= 1 else cost
+    room = max(target - others, FLOOR)
+    if not gauge.news:
+        # All who share the host see that it is too busy: each gives up his part, and not all of it.
+        room = max(room, gauge.own * target / gauge.busy)
+    least = int(use.share * room / cost) if cost else limit
+    # Where a slot costs much, what is taken away with the last one may be far too much.
+    is_fit = others + min(most, (least + 1) / use.share * cost) <= target + (AIM if gauge.news else TOP)
+    return least + is_fit
 
 
 def bearable(gauge: Gauge, limit: int, use: Use, *, is_draining: bool = False) -> float:

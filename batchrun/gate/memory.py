@@ -15,6 +15,7 @@ class Memory(NamedTuple):
     since it last changed, and `stale` those that are still to be given back of the ones that were taken when it was
     cut. `shown` is how many had shown what they cost at the end of the last period, and `shown_before` of the one
     before. `left` is the limit that the law left behind, `wary` the one at which somebody else cut it, 0 for nobody.
+    `stream` is what one stream that is being answered uses of the host at ease, in points; 0 while that is unknown.
 
     `strains` are throttling, pressure and lag of this period, and `strains_before` of the last one: one bad moment
     alone changes nothing.
@@ -34,6 +35,7 @@ class Memory(NamedTuple):
     shown_before: float = 0.0
     left: int = 0
     wary: int = 0
+    stream: float = 0.0
 
 
 START = Memory()

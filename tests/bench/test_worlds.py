@@ -29,14 +29,18 @@ def check(trials: Sequence[Trial]) -> None:
     assert row.slower_p95 <= 0.10, row
     assert row.far_above <= 0.02, row
     assert row.hot <= 0.03 * row.worlds, row
-    assert row.swinging <= max(3, 0.02 * row.still), row
+    assert row.swinging <= max(2, 0.01 * row.still), row
     assert row.crowded <= max(3, 0.02 * row.worlds), row
-    assert row.yielded >= 0.95 * row.arrivals, row
+    assert row.arrivals - row.yielded <= max(3, 0.02 * row.arrivals), row
     # Here the law is short of its aim, which is none and all: a neighbour who comes and goes is yielded to at once, as
-    # the steady law does not do it. Seen: 1.4 and 2.0 % worse, 97 and 95 % better; a bound within chance of that would
-    # fail on some days and tell nothing.
+    # the steady law does not do it, and where the best limit is the least one nothing can be better. Where the steady
+    # law made room, too, and there is a better limit to be found, less is forgiven. Seen in 2,000
+    # worlds from each of five seeds: 1.1 to 2.3 % worse and 94 to 97 % better; of the fair ones 0.1 to 0.6 and 98 to
+    # 99.7 %. Each bound is some standard deviations off, or chance would break it on some days.
     assert row.worse <= max(3, 0.03 * row.steady_kept), row
     assert row.better >= 0.93 * row.bound, row
+    assert row.fair_worse <= max(2, 0.01 * row.fair), row
+    assert row.fair_better >= 0.96 * row.fair_bound, row
 
 
 def test_the_law_in_two_hundred_worlds() -> None:

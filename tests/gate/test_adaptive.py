@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchrun.gate.adaptive import SHOWN, USED, adaptive
-from batchrun.gate.cpu import AIM, CUT, FLOOR
+from batchrun.gate.cpu import AIM, CUT, FLOOR, Gauge
 from batchrun.gate.law import MIN_SAMPLES, Decision, GateBounds, LimitedBy, Observation, Signals
 from batchrun.gate.memory import START, Memory
 from tests.gate.sightings import BOUNDS, seen, settled
@@ -84,6 +84,29 @@ def test_beside_others_the_limit_goes_a_quarter_of_the_way() -> None:
     assert (alone, beside) == (40, 20 + 20 // 4)
 
 
+def test_the_way_to_what_is_ours_alone_is_not_shared() -> None:
+    """The loop bears 40 slots, and on the host there is room for many more: nobody else can take that from us."""
+    memory = settled(30.0, 10.0, 20, loop=Gauge(62.5, 62.5, 20, 3.125, is_sure=True))
+    told = seen(20, host=30.0, own=10.0, loop=62.5)
+    assert adaptive(20, told, BOUNDS, memory).limit == 40
+
+
+def test_who_has_shown_what_it_costs_does_not_show_it_again() -> None:
+    """After a small step alone on the host the next one need not wait until all of the slots have begun anew."""
+    memory = settled(60.0, 58.0, 40, ended=0.0, shown=40.0)
+    first = adaptive(40, seen(40, host=60.0, own=58.0, answering=30.0, ended=10.0), BOUNDS, memory)
+    assert first.limit > 40
+    then = seen(first.limit, host=60.0, own=58.0, answering=31.0)
+    again = adaptive(first.limit, then, BOUNDS, first.memory)
+    assert min(again.memory.shown, again.memory.shown_before) >= SHOWN * first.limit
+
+
+def test_half_a_slot_of_room_is_none() -> None:
+    """Where noise has just made a little of it, the limit would only be cut again."""
+    little = 72.4, 72.4 - 2.0
+    assert adaptive(44, seen(44, host=72.4, own=70.4), BOUNDS, settled(*little, 44)).limit == 44
+
+
 def test_a_limit_that_was_too_much_for_the_provider_is_approached_with_care() -> None:
     """Somebody else has cut it: back to nine tenths of it quickly, and then by a sixteenth."""
     memory = settled(22.0, 20.0, 100, left=100)
@@ -112,6 +135,26 @@ def test_a_cut_leaves_what_is_ours_to_give(host: float, own: float, slots: int) 
     # Where the last slot just fits it may stay.
     assert decision.limit in (int(ours), int(ours) + 1) or (host >= 95.0 and decision.limit < ours)
     assert decision.limited_by in (LimitedBy.CPU, LimitedBy.NEIGHBOUR)
+
+
+def test_what_others_wanted_is_told_by_our_own_streams() -> None:
+    """On a full host they were squeezed as ours were; more of our slots are being answered then, so slots tell less."""
+    memory = settled(100.0, 60.0, 100, stream=2.0)
+    assert memory.host is not None
+    memory = memory._replace(host=memory.host._replace(news=3))
+    at_ease = adaptive(100, seen(100, host=100.0, own=60.0, answering=30.0), BOUNDS, memory).limit
+    squeezed = adaptive(100, seen(100, host=100.0, own=60.0, answering=42.0), BOUNDS, memory).limit
+    # The others wanted 40 points times 42 x 2 / 60, which leaves 14 points.
+    assert squeezed in (int(14.0 / 0.6), int(14.0 / 0.6) + 1)
+    assert squeezed < at_ease
+
+
+def test_who_does_not_know_what_a_slot_costs_gives_all_but_the_least_to_who_comes() -> None:
+    """The loop was pegged from the first moment on; what each of fewer slots uses is seen soon."""
+    memory = settled(76.0, 21.0, 7)
+    assert memory.host is not None
+    memory = memory._replace(host=memory.host._replace(news=4, is_sure=False))
+    assert adaptive(7, seen(7, host=76.0, own=21.0, loop=99.0), BOUNDS, memory).limit == BOUNDS.min_slots
 
 
 def test_a_run_that_costs_next_to_nothing_is_never_cut() -> None:
@@ -173,6 +216,14 @@ def test_who_has_much_gives_up_a_little_now_and_then() -> None:
     assert min(limits) == 37
     assert limits[-1] >= 38
     assert memory.courtesy.interval > START.courtesy.interval
+
+
+def test_who_has_much_is_courteous_at_its_most_slots_too() -> None:
+    """What limits it is not what limits the others: for them it is the host."""
+    memory, bounds = settled(74.0, 55.0, 40), GateBounds(max_slots=40)
+    memory = memory._replace(courtesy=memory.courtesy._replace(due=0))
+    decision = adaptive(40, seen(40, host=74.0, own=55.0), bounds, memory)
+    assert decision.limit < 40
 
 
 def test_who_is_alone_gives_nothing_up() -> None:

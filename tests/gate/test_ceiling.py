@@ -130,3 +130,60 @@ def test_every_limit_has_words() -> None:
     not_the_laws = {LimitedBy.PAUSED, LimitedBy.STOPPING, "outage"}
     assert set(LimitedBy) - set(REASONS) <= not_the_laws
     assert {str(word) for word in LimitedBy} == set(LIMITS)
+
+
+# -- what one CPU tells of another one ---------------------------------------------------------------------------------
+
+
+def test_who_waits_for_the_loop_does_not_seem_cheap_to_the_host() -> None:
+    """The loop is pegged on the mean, and noise shows a moment of rest: what a slot costs is not learned from that."""
+    memory = settled(30.0, 25.0, SLOTS, loop=Gauge(99.0, 99.0, SLOTS, 15.0, is_sure=True), shown=1000.0)
+    memory = memory._replace(host=Gauge(30.0, 25.0, SLOTS, 4.0, is_sure=True))
+    host = adaptive(SLOTS, seen(SLOTS, host=30.0, own=25.0, loop=93.0), BOUNDS, memory).memory.host
+    assert host is not None
+    assert host.cost == 4.0
+
+
+def test_what_a_pegged_loop_uses_is_all_that_more_slots_can_use() -> None:
+    """Beside others with just as much as the target leaves, no slots are added that the loop alone would bear; where
+    there is room for a pegged loop, they are."""
+    loop = Gauge(99.0, 99.0, 10, 9.9, is_sure=True)
+    full = seen(10, host=73.1, own=49.5, loop=99.0)
+    host = Gauge(73.1, 48.0, 10, 4.7, is_sure=True)
+    assert adaptive(10, full, BOUNDS, settled(*CALM, host=host, loop=loop)).limit == 10
+    roomy = seen(10, host=70.0, own=49.5, loop=99.0)
+    assert adaptive(10, roomy, BOUNDS, settled(70.0, 49.5, 10, loop=loop)).limit > 10
+
+
+def test_what_children_use_may_be_told_in_lumps() -> None:
+    """A period in which next to nothing was told of them is no sign of how little a pegged loop would use."""
+    memory = settled(70.0, 60.0, SLOTS, loop=Gauge(20.0, 20.0, SLOTS, 1.0, is_sure=True))
+    assert adaptive(SLOTS, seen(SLOTS, host=20.0, own=10.0, loop=20.0), BOUNDS, memory).limit <= SLOTS + 1
+
+
+def test_an_allowance_that_a_pegged_loop_cannot_use_up_does_not_limit() -> None:
+    """A third slot would seem to take 78 % of it, but the loop ends at 69."""
+    memory = settled(
+        *CALM,
+        host=Gauge(40.0, 19.0, 2, 9.5, is_sure=True),
+        allowance=Gauge(52.0, 52.0, 2, 26.0, is_sure=True),
+        loop=Gauge(75.0, 75.0, 2, 37.5, is_sure=True),
+    )
+    told = seen(2, host=40.0, own=19.0, allowance=52.0, own_allowance=52.0, loop=75.0)
+    assert adaptive(2, told, BOUNDS, memory).limit == 3
+
+
+def test_a_loop_that_two_slots_peg_is_known_well_enough() -> None:
+    """Fewer slots tell no more: it is used by three, and the law does not rest at two for ever."""
+    limit, memory = 2, settled(*CALM, loop=Gauge(98.0, 98.0, 2, 25.0))
+    for _ in range(12):
+        told = seen(limit, host=20.0, own=15.0, loop=98.0)
+        decision = adaptive(limit, told, BOUNDS, memory._replace(ended=100.0))
+        limit, memory = decision.limit, decision.memory
+    assert limit == 3
+
+
+def test_the_provider_gets_a_quarter_more_slots_than_its_rate_needs() -> None:
+    """Some attempts take longer than others, and more slots than it lets in are no harm."""
+    decision = adaptive(20, seen(20, rate_slots=20.0), BOUNDS, settled(20.0, 10.0, 20))
+    assert decision.limit == 25

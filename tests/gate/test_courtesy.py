@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batchrun.gate.courtesy import LATEST, PART, SOONEST, WAIT, Courtesy, give, hurry, part_of, wait
+from batchrun.gate.courtesy import LATEST, PART, SOONEST, WAIT, Courtesy, give, hurry, part_of, postpone, wait
 
 
 def waited(courtesy: Courtesy, others: float, periods: int) -> Courtesy:
@@ -39,6 +39,15 @@ def test_a_large_part_is_offered_more_seldom() -> None:
     assert courtesy.interval == 8 * LATEST
 
 
+def test_a_slot_of_two_is_not_given_away_at_once() -> None:
+    """For hundreds of periods it waits; a small part of many slots goes when it is due."""
+    due = Courtesy(SOONEST, 0)
+    assert postpone(due, PART) is due
+    later = postpone(due, 0.5)
+    assert later.due > 300
+    assert postpone(later._replace(due=0), 0.5).due == 0
+
+
 def test_news_of_others_makes_the_next_gift_soon_but_breaks_off_none() -> None:
     """Whoever has come may need it."""
     assert hurry(Courtesy(interval=LATEST, due=100)).due == SOONEST
@@ -47,6 +56,6 @@ def test_news_of_others_makes_the_next_gift_soon_but_breaks_off_none() -> None:
 
 
 def test_a_gift_is_a_part_and_at_least_a_slot() -> None:
-    """Never more than a twelfth, where that is a slot."""
-    assert [part_of(limit, 40.0, 20.0) for limit in (1, 9, 23, 40, 256)] == [1, 1, 1, 3, 21]
+    """A twelfth of who has much, where that is two slots, nearly."""
+    assert [part_of(limit, 40.0, 20.0) for limit in (1, 9, 23, 40, 256)] == [1, 1, 2, 3, 21]
     assert [part_of(limit, 20.0, 40.0) for limit in (1, 40, 256)] == [1, 2, 16]
