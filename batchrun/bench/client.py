@@ -14,17 +14,20 @@ from batchrun.bench.worker import client_core, run_worker
 from batchrun.report.spread import percentile
 
 ARTICLES, RAW, BATCHRUN, FLOOR = CLIENTS = ("articles", "raw", "batchrun", "floor")
+BEGIN_SECONDS = 0.002  # between the beginnings of two of many streams; three times what a request costs
 GRACE_SECONDS = 60.0  # beyond the streams' own length: a client that cannot keep pace on a slow machine
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """So many streams of so many events a second, for so long, plain or over TLS; `rate` 0: whole answers at once."""
+    """So many streams of so many events a second, for so long, plain or over TLS; `rate` 0: whole answers at once. They
+    begin within `spread` seconds."""
 
     streams: int
     rate: float
     seconds: float
     is_tls: bool = False
+    spread: float = 0.0
 
     @property
     def tokens(self) -> int:
@@ -35,7 +38,8 @@ class Case:
 class ClientFigures:
     """What one client cost. `stream_kb` is what the process grew by, for each stream; `late_first` by how much the
     first piece was told too late, in seconds; `late_end` by which share the wall was longer than the server took.
-    `unattributed` is the share of the CPU that was charged to no item, None where the client does not charge items."""
+    `unattributed` is the share of the CPU that was charged to no item, None where the client does not charge items;
+    `server_late` by how many seconds the server itself was late with 95 % of its events, at the most."""
 
     client: str
     events: int
@@ -47,6 +51,11 @@ class ClientFigures:
     late_first: Sequence[float] = field(repr=False)
     late_end: Sequence[float] = field(repr=False)
     unattributed: float | None
+    server_late: float
+
+    @property
+    def cores(self) -> float:
+        return self.cpu_seconds / self.wall_seconds
 
     @property
     def microseconds_an_event(self) -> float:
@@ -99,9 +108,36 @@ def measure_cases(cases: Sequence[Case], clients: Sequence[str] = CLIENTS) -> It
             yield CaseFigures(case, {client: _measure(case, client, shown) for client in clients})
 
 
+@dataclass(frozen=True, slots=True)
+class ManyFigures:
+    """Many streams on one core, beside one alone."""
+
+    case: Case
+    many: ClientFigures
+    alone: ClientFigures
+
+    @property
+    def times_alone(self) -> float:
+        """The 95th percentile of the walls, over the wall of a stream that is alone."""
+        return self.many.wall_p95 / self.alone.wall_p95
+
+
+def measure_many(streams: int, rate: float, seconds: float) -> ManyFigures:
+    """Whether one core keeps up with so many streams.
+
+    Raises:
+        BatchrunError: a client did not end well.
+    """
+    # Begun at one moment each would wait for the requests of all others to be built, which no gate lets happen.
+    case = Case(streams, rate, seconds, spread=streams * BEGIN_SECONDS)
+    return ManyFigures(case, _measure(case, BATCHRUN, None), _measure(Case(1, rate, seconds), BATCHRUN, None))
+
+
 def _measure(case: Case, client: str, certificate: Certificate | None) -> ClientFigures:
     env = {} if certificate is None else {"SSL_CERT_FILE": str(certificate.certificate)}
-    with streaming(Streams(case.rate, case.tokens), certificate) as base_url:
-        order = {"client": client, "base_url": base_url, "streams": case.streams, "tokens": case.tokens}
-        order["warm_up"] = not case.rate
-        return ClientFigures(**run_worker("client_worker", order, case.seconds + GRACE_SECONDS, client_core(), env))
+    with streaming(Streams(case.rate, case.tokens), certificate) as server:
+        order = {"client": client, "base_url": server.base_url, "streams": case.streams, "tokens": case.tokens}
+        order["spread"] = case.spread
+        seconds = case.seconds + case.spread + GRACE_SECONDS
+        figures = run_worker("client_worker", order, seconds, client_core(), env)
+    return ClientFigures(**figures, server_late=server.late_p95)

@@ -20,6 +20,7 @@ import psutil
 
 from batchrun.bench.floor import ask
 from batchrun.bench.worker import Figures, be_worker
+from batchrun.gate.load import raise_open_files
 from batchrun.providers.anthropic import AnthropicProvider
 from batchrun.providers.provider import BackendConfig, Request
 from batchrun.stream.attempt import attempt
@@ -58,13 +59,13 @@ class Streamed:
         return float(self.text.rsplit(maxsplit=1)[-1]) - self.began
 
 
-Ask = Callable[[], Coroutine[Any, Any, Streamed]]
+Ask = Callable[[int], Coroutine[Any, Any, Streamed]]  # for an answer of so many tokens
+WARM_TOKENS = 4
 now = time.monotonic
 
 
-def _body(order: Mapping[str, Any]) -> dict[str, Any]:
-    messages = [{"role": "user", "content": PROMPT}]
-    return {"model": MODEL, "max_tokens": order["tokens"] + 100, "messages": messages}
+def _body(tokens: int) -> dict[str, Any]:
+    return {"model": MODEL, "max_tokens": tokens, "messages": [{"role": "user", "content": PROMPT}]}
 
 
 def _sdk(order: Mapping[str, Any]) -> anthropic.AsyncAnthropic:
@@ -77,11 +78,11 @@ def _sdk(order: Mapping[str, Any]) -> anthropic.AsyncAnthropic:
 
 def articles(order: Mapping[str, Any]) -> Ask:
     """What everyone writes: `messages.stream` and `text_stream`."""
-    client, body = _sdk(order), _body(order)
+    client = _sdk(order)
 
-    async def one() -> Streamed:
+    async def one(tokens: int) -> Streamed:
         began, first, pieces = now(), 0.0, []
-        async with client.messages.stream(**body) as stream:
+        async with client.messages.stream(**_body(tokens)) as stream:
             async for text in stream.text_stream:
                 first = first or now()
                 pieces.append(text)
@@ -92,11 +93,11 @@ def articles(order: Mapping[str, Any]) -> Ask:
 
 def raw(order: Mapping[str, Any]) -> Ask:
     """The SDK's own loop over events, without the helpers on top of it."""
-    client, body = _sdk(order), _body(order)
+    client = _sdk(order)
 
-    async def one() -> Streamed:
+    async def one(tokens: int) -> Streamed:
         began, first, pieces = now(), 0.0, []
-        async for event in await client.messages.create(**body, stream=True):
+        async for event in await client.messages.create(**_body(tokens), stream=True):
             if event.type == "content_block_delta" and event.delta.type == "text_delta":
                 first = first or now()
                 pieces.append(event.delta.text)
@@ -108,14 +109,13 @@ def raw(order: Mapping[str, Any]) -> Ask:
 def batchrun(order: Mapping[str, Any]) -> Ask:
     """The attempt of a run: provider, decoder, fold, clocks and meter."""
     provider = AnthropicProvider(BackendConfig(base_url=order["base_url"], simulated=True), order["streams"])
-    body = _body(order)
 
-    async def one() -> Streamed:
+    async def one(tokens: int) -> Streamed:
         account = Account()
 
         async def asking() -> Streamed:
             meter, began = Meter(account), now()
-            message = await attempt(provider, Request(body), ClockLimits(), meter)
+            message = await attempt(provider, Request(_body(tokens)), ClockLimits(), meter)
             measure = meter.measure(message.output_tokens)
             assert measure.ttft is not None
             first, last = began + measure.ttft, began + measure.wall
@@ -129,11 +129,10 @@ def batchrun(order: Mapping[str, Any]) -> Ask:
 def floor(order: Mapping[str, Any]) -> Ask:
     """The least that it can cost."""
     context = ssl.create_default_context() if order["base_url"].startswith("https") else None
-    body = _body(order)
 
-    async def one() -> Streamed:
+    async def one(tokens: int) -> Streamed:
         began = now()
-        stream = await ask(order["base_url"], body, context)
+        stream = await ask(order["base_url"], _body(tokens), context)
         return Streamed(began, stream.first_at, stream.last_at, "".join(stream.pieces), len(stream.pieces))
 
     return one
@@ -148,10 +147,10 @@ CLIENTS: dict[str, Callable[[Mapping[str, Any]], Ask]] = {
 
 
 async def measure(order: Mapping[str, Any]) -> Figures:
-    """All streams at once, after one that is not counted: what is made at the first request alone is no stream's."""
+    """All streams, after a short one that is not counted: what is made at the first request alone is no stream's."""
+    raise_open_files()
     one = CLIENTS[order["client"]](order)
-    if order["warm_up"]:
-        await one()
+    await one(WARM_TOKENS)
     gc.collect()
     memory = psutil.Process().memory_info().rss
     wall, cpu = time.perf_counter(), time.process_time()
@@ -159,7 +158,8 @@ async def measure(order: Mapping[str, Any]) -> Figures:
     async with asyncio.TaskGroup() as group:
         looking = group.create_task(watch.look())
         async with asyncio.TaskGroup() as streams:
-            tasks = [streams.create_task(one()) for _ in range(order["streams"])]
+            gap = order["spread"] / order["streams"]
+            tasks = [streams.create_task(_later(nth * gap, one, order["tokens"])) for nth in range(order["streams"])]
         looking.cancel()
     used = time.process_time() - cpu
     seen = [task.result() for task in tasks]
@@ -176,6 +176,12 @@ async def measure(order: Mapping[str, Any]) -> Figures:
         "late_end": sorted(stream.wall / stream.true_wall - 1 for stream in seen),
         "unattributed": 1 - sum(charges) / used if charges else None,
     }
+
+
+async def _later(seconds: float, one: Ask, tokens: int) -> Streamed:
+    if seconds:
+        await asyncio.sleep(seconds)
+    return await one(tokens)
 
 
 class _Peak:

@@ -23,10 +23,12 @@ import orjson
 
 from batchrun import loop
 from batchrun.providers.tls import TlsLayer
+from batchrun.report.spread import percentile
 
 HOST = "127.0.0.1"
 _SLOT = 0.002  # seconds between two looks at who is due; a fraction of the gaps that are measured
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
+_MAX_TOKENS = re.compile(rb'"max_tokens": *(\d+)')
 _HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nrequest-id: req_bench\r\n"
     b"anthropic-ratelimit-requests-limit: 4000\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -76,6 +78,8 @@ class Schedule:
         self._turn = 0
         self._began = self.loop.time()
         self._is_running = False
+        # By how much the looks came too late, in seconds: a client cannot be earlier than its server. An hour's worth.
+        self.late: deque[float] = deque(maxlen=round(3600 / _SLOT))
         self.texts = [_text(word) for word in _WORDS]
         self.opening, self.closing = _opening(), _closing(self.tokens)
 
@@ -93,6 +97,9 @@ class Schedule:
         now = self.loop.time()
         while self._began + self._turn * self._slot <= now:
             due = self._ring[self._turn % len(self._ring)]
+            if due:
+                # By the clock itself: the loop's stands still for as long as this takes.
+                self.late.append(time.monotonic() - self._began - self._turn * self._slot)
             self._turn += 1
             for _ in range(len(due)):
                 stream = due.popleft()
@@ -115,11 +122,12 @@ class Serving:
         self._received = b""
         self._unsent = b""
         self._sent = 0
+        self._tokens = schedule.tokens
         self._is_closed = False
         schedule.loop.add_reader(sock.fileno(), self._read)
 
     def __repr__(self) -> str:
-        return f"<Serving {self._sent}/{self._schedule.tokens}>"
+        return f"<Serving {self._sent}/{self._tokens}>"
 
     def advance(self) -> bool:
         """Send the next event; False after the last one."""
@@ -127,12 +135,12 @@ class Serving:
         self._sent += 1
         if place == 0:
             self._send(_stamp())
-        elif place < schedule.tokens - 1:
+        elif place < self._tokens - 1:
             self._send(schedule.texts[place % len(schedule.texts)])
         else:
             self._send(_stamp())
             self._send(schedule.closing)
-        return self._sent < schedule.tokens and not self._is_closed
+        return self._sent < self._tokens and not self._is_closed
 
     def _read(self) -> None:
         try:
@@ -162,13 +170,15 @@ class Serving:
         length = _LENGTH.search(head + b"\r\n")
         if end and len(body) >= int(length[1] if length else 0):
             self._received = b""
+            asked = _MAX_TOKENS.search(body)
+            self._tokens = min(self._schedule.tokens, max(2, int(asked[1]))) if asked else self._schedule.tokens
             self._answer()
 
     def _answer(self) -> None:
         schedule = self._schedule
         self._sent = 0
         if schedule.is_instant:
-            texts = b"".join(schedule.texts[nth % len(schedule.texts)] for nth in range(schedule.tokens - 2))
+            texts = b"".join(schedule.texts[nth % len(schedule.texts)] for nth in range(self._tokens - 2))
             self._send(b"".join((_HEAD, schedule.opening, _stamp(), texts, _stamp(), schedule.closing)))
             return
         self._send(_HEAD)
@@ -207,7 +217,7 @@ class Serving:
 
 
 async def serve(order: argparse.Namespace) -> None:
-    """Serve until stdin ends, which it does when the parent dies, however it dies."""
+    """Serve until stdin ends, which it does when the parent dies, however it dies; then tell what it was like."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     context = None
@@ -224,6 +234,8 @@ async def serve(order: argparse.Namespace) -> None:
         sys.stdout.flush()
         await ended.wait()
         schedule.loop.remove_reader(listener.fileno())
+    late = percentile(sorted(schedule.late), 0.95) if schedule.late else 0.0
+    sys.stdout.write(json.dumps({"late_p95": late, "cpu_seconds": time.process_time()}) + "\n")
 
 
 def _accept(listener: socket.socket, schedule: Schedule) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from shutil import which
 from tempfile import TemporaryDirectory
@@ -35,6 +36,16 @@ class Streams:
     ttft: float = 0.3
 
 
+@dataclass(slots=True)
+class StreamServer:
+    """A server at work. Its own figures are known when it has ended: by how much the 95th percentile of its events was
+    late, and its CPU, in seconds."""
+
+    base_url: str
+    late_p95: float = 0.0
+    cpu_seconds: float = 0.0
+
+
 @contextmanager
 def own_certificate() -> Iterator[Certificate | None]:
     """One that lives as long as the block; None where there is no openssl program to make it."""
@@ -52,8 +63,8 @@ def own_certificate() -> Iterator[Certificate | None]:
 
 
 @contextmanager
-def streaming(streams: Streams, certificate: Certificate | None) -> Iterator[str]:
-    """The base URL of a server that streams so, on a core of its own, for as long as the block.
+def streaming(streams: Streams, certificate: Certificate | None) -> Iterator[StreamServer]:
+    """A server that streams so, on a core of its own, for as long as the block.
 
     Raises:
         BatchrunError: it did not start.
@@ -70,11 +81,11 @@ def streaming(streams: Streams, certificate: Certificate | None) -> Iterator[str
             if not line:
                 raise BatchrunError("the server of the bench did not start; what it said stands above")
             scheme = "http" if certificate is None else "https"
-            yield f"{scheme}://127.0.0.1:{json.loads(line)['port']}"
+            server = StreamServer(f"{scheme}://127.0.0.1:{json.loads(line)['port']}")
+            yield server
+            said, _ = process.communicate(timeout=END_SECONDS)
+            server.late_p95, server.cpu_seconds = itemgetter("late_p95", "cpu_seconds")(json.loads(said))
+        except subprocess.TimeoutExpired as exc:
+            raise BatchrunError("the server of the bench did not end") from exc
         finally:
-            assert process.stdin is not None
-            process.stdin.close()
-            try:
-                process.wait(END_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            process.kill()

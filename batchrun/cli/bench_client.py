@@ -12,7 +12,7 @@ from batchrun.cli import bench_options as options
 from batchrun.cli.bench_table import milliseconds, print_table, say, times, told
 
 if TYPE_CHECKING:
-    from batchrun.bench.client import CaseFigures, ClientFigures
+    from batchrun.bench.client import CaseFigures, ClientFigures, ManyFigures
 
 HEAD = ("client", "us/event", "streams/core", "KB/stream", "p95 wall s", "first late ms", "end late", "not charged")
 REQUEST_HEAD = ("client", "ms/request", "p95 wall ms")
@@ -29,15 +29,22 @@ def client(
     tls: Annotated[
         bool, typer.Option("--tls/--no-tls", metavar="", help="Ask over TLS too, one record an event.")
     ] = True,
+    many: Annotated[
+        int | None,
+        typer.Option(min=2, help="Instead: so many streams on one core against one alone.", show_default=False),
+    ] = None,
     svg: Annotated[Path | None, typer.Option(help="Draw the figures into this file.", metavar="FILE")] = None,
     json: options.Json = False,
 ) -> None:
     """What a streamed event costs: the usual loop (messages.stream, text_stream), the SDK's raw events, batchrun, and
     the least that is possible."""
-    from batchrun.bench.client import Case, measure_cases
+    from batchrun.bench.client import Case, measure_cases, measure_many
     from batchrun.cli.terminal import print_json
 
     rates = rate or [50.0]
+    if many is not None:
+        _tell_many(measure_many(many, rates[0], seconds), is_json=json)
+        return
     cases = [Case(streams, each, seconds, is_tls) for is_tls in ((False, True) if tls else (False,)) for each in rates]
     cases.append(Case(streams, 0, 0))
     figures = list(measure_cases(cases))
@@ -52,6 +59,26 @@ def client(
         _print(figure)
     if tls and not any(figure.case.is_tls for figure in figures):
         say("nothing over TLS: the openssl program, which makes the certificate, is not installed")
+
+
+def _tell_many(figures: ManyFigures, *, is_json: bool) -> None:
+    from batchrun.cli.terminal import print_json
+
+    case, many = figures.case, figures.many
+    if is_json:
+        head = {"schema": "batchrun.bench.client_many/1", "streams": case.streams, "rate": case.rate}
+        times_alone = {"seconds": case.seconds, "times_alone": figures.times_alone, "cores": many.cores}
+        print_json(
+            head | times_alone | {"many": _json_of(many, case.rate), "alone": _json_of(figures.alone, case.rate)}
+        )
+        return
+    say(f"{_title(figures)}, begun within {case.spread:.1f} s")
+    say()
+    rows = {f"{case.streams:,}": many, "alone": figures.alone}
+    print_table(("streams", *HEAD[1:]), [(name, *_row(each, case.rate)[1:]) for name, each in rows.items()])
+    say()
+    say(f"p95 wall: {figures.times_alone:.3f} times that of one alone; {many.cores:.0%} of a core")
+    say(f"the server sent 95 % of its events less than {milliseconds(many.server_late)} ms late")
 
 
 def _print(figures: CaseFigures) -> None:
@@ -71,7 +98,7 @@ def _print(figures: CaseFigures) -> None:
     say()
 
 
-def _title(figures: CaseFigures) -> str:
+def _title(figures: CaseFigures | ManyFigures) -> str:
     case = figures.case
     if not case.rate:
         return f"{case.streams} whole answers of {case.tokens} tokens at once: what a request costs beside its events"
@@ -106,6 +133,7 @@ def _json_of(figure: ClientFigures, rate: float) -> dict[str, object]:
         "end_late_mean": figure.late_end_mean,
         "peak_mb": figure.peak_mb,
         "unattributed": figure.unattributed,
+        "server_late_p95_s": figure.server_late,
     }
 
 

@@ -13,22 +13,23 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from batchrun.providers.tls import TlsLayer
+from batchrun.providers.tls import MOST, TlsLayer
 
 # One for all: what is received is taken up before anybody else can receive.
-_BUFFER = memoryview(bytearray(256 * 1024))
+_BUFFER = memoryview(bytearray(MOST))
 CLOSED = "the connection was closed"
 
 
 class Channel:
     """Over a connected socket that never blocks. All that goes wrong is an OSError, an `ssl.SSLError` among them."""
 
-    __slots__ = ("_layers", "_loop", "_sock", "_unsent", "_waiter")
+    __slots__ = ("_has_ended", "_layers", "_loop", "_sock", "_unsent", "_waiter")
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock: socket.socket | None = sock
         self._loop = asyncio.get_running_loop()
         self._layers: tuple[TlsLayer, ...] = ()  # the outermost first: a tunnel through an encrypted proxy has two
+        self._has_ended = False  # told by TLS; the socket may still be open
         self._unsent = b""
         self._waiter: asyncio.Future[None] | None = None
 
@@ -82,7 +83,7 @@ class Channel:
             count = self._sock.recv_into(_BUFFER)
         except (BlockingIOError, InterruptedError):
             # What an earlier read brought may have held the end.
-            return b"" if self._has_ended() else None
+            return b"" if self._has_ended else None
         if not self._layers or not count:
             return _BUFFER[:count]
         return self._decrypted(_BUFFER[:count])
@@ -101,14 +102,19 @@ class Channel:
     def _decrypted(self, data: bytes | memoryview) -> bytes | memoryview | None:
         for layer in self._layers:
             data = layer.decrypt(data)
-            # New keys, say. What breaks here breaks again where it is read.
-            self._unsent += layer.outgoing()
+            self._has_ended = self._has_ended or layer.is_at_end
+            if layer.has_outgoing:
+                self._answer(layer)
+        return data if data or self._has_ended else None
+
+    def _answer(self, layer: TlsLayer) -> None:
+        """What TLS has to say of itself: new keys, say. What breaks here breaks again where it is read."""
+        said = layer.outgoing()
+        for outer in reversed(self._layers[: self._layers.index(layer)]):
+            said = outer.encrypt(said)
+        self._unsent += said
         with suppress(OSError):
             self._flush()
-        return data if data or self._has_ended() else None
-
-    def _has_ended(self) -> bool:
-        return any(layer.is_at_end for layer in self._layers)
 
     async def _send_through(self, data: bytes) -> None:
         for layer in reversed(self._layers):

@@ -14,6 +14,8 @@ from batchrun.providers.pacer import GRID, MAX_GATHERED, Pacer
 from batchrun.providers.provider import Pace
 from batchrun.providers.response_parser import ResponseParser
 
+_LAST_CHUNK = b"0\r\n\r\n"
+
 
 class Connection:
     """Serves one request at a time. `idle_since` is by the loop's clock, while it serves none."""
@@ -25,10 +27,12 @@ class Connection:
         self.has_heard = False  # whether a byte has come since the last request
         self.idle_since = 0.0
         self._loop = asyncio.get_running_loop()
-        self._gathered = 0
-        self._wanted_at = 0.0
         self.longest = 0.0  # seconds for which a paced reader may go without what has come
-        self._failure: httpx2.TransportError | None = None  # what a look met with
+        self._held = bytearray()  # what looks have taken; the last one `_taken` bytes of it
+        self._taken = 0
+        self._wanted_at = 0.0
+        self._failure: OSError | None = None  # what a look met with
+        self._is_at_end = False
 
     def __repr__(self) -> str:
         return f"<Connection {self.channel!r} {self.parser!r} {self.pacer!r}>"
@@ -65,37 +69,52 @@ class Connection:
         Raises:
             httpx2.ReadError: the connection broke. httpx2.RemoteProtocolError: it ended early, or spoke no HTTP.
         """
-        if self.pacer.tick <= 0:
+        if self._failure is not None:
+            raise httpx2.ReadError(_told(self._failure)) from self._failure
+        if self._is_at_end:
+            self.parser.end()
+        elif self.pacer.tick <= 0:
             try:
                 data = await self.channel.receive()
             except OSError as exc:
                 raise httpx2.ReadError(_told(exc)) from exc
             self._feed(data)
-            return
-        self._gathered = 0
-        self._wanted_at = self._loop.time() + self.longest - GRID
-        await self.pacer.gather(self._look)
-        if self._failure is not None:
-            raise self._failure
+        else:
+            await self._gather()
 
-    def _look(self) -> bool:
-        """Take what has come; True when the reader is wanted: at the end, when there is much, or when it is time."""
+    async def _gather(self) -> None:
+        self._taken = 0
+        # The end of a body that has a length is known to the parser alone: it is to have all that a look takes.
+        self._wanted_at = 0.0 if self.parser.has_length else self._loop.time() + self.longest - GRID
+        await self.pacer.gather(self._look)
+        self.pacer.took(self._taken)
+        if self._held:
+            # Also where a look met with a failure: what came before it may be the end of the answer.
+            held, self._held = self._held, bytearray()
+            self._feed(held)
+
+    def _look(self, now: float) -> bool:
+        """Take what has come; True when the reader is wanted: at the end, when there is much, or when it is time.
+
+        Nothing is parsed here: all together costs less, and where a body in chunks ends can be seen."""
         try:
             data = self.channel.receive_now()
-            if data is not None:
-                self._gathered += len(data)
-                self.pacer.took(len(data))
-                self._feed(data)
-        except httpx2.TransportError as exc:
-            self._failure = exc
         except OSError as exc:
-            self._failure = httpx2.ReadError(_told(exc))
-            self._failure.__cause__ = exc
-        if self._failure is not None or self.parser.is_complete or self._gathered >= MAX_GATHERED:
+            self._failure = exc
             return True
-        return self._gathered > 0 and self._loop.time() >= self._wanted_at
+        if data is None:
+            return len(self._held) > 0 and now >= self._wanted_at
+        if not data:
+            self._is_at_end = True
+            return True
+        held = self._held
+        held += data
+        self._taken = len(data)
+        if held.endswith(_LAST_CHUNK) or len(held) < len(_LAST_CHUNK):  # its beginning may have been read before
+            return True
+        return now >= self._wanted_at or len(held) >= MAX_GATHERED
 
-    def _feed(self, data: bytes | memoryview) -> None:
+    def _feed(self, data: bytes | bytearray | memoryview) -> None:
         if data:
             self.has_heard = True
             self.parser.feed(data)
@@ -146,7 +165,7 @@ class Body(httpx2.AsyncByteStream):
 
     def pace(self, pace: Pace) -> None:
         if self._connection is not None:
-            self._connection.pacer.tick = pace.tick
+            self._connection.pacer.pace(pace.tick)
             self._connection.longest = pace.longest
 
     async def aclose(self) -> None:

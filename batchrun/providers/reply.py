@@ -60,6 +60,7 @@ class HttpReply:
                 return
             while chunk := await self._body.read():
                 yield chunk
+                del chunk  # not held while the next one is waited for
         except WIRE_ERRORS as exc:
             raise AttemptFailed(broken(exc, self._secret, request_id_of(self._response))) from exc
 

@@ -36,6 +36,7 @@ class ResponseParser:
         self._head_bytes = 0
         self._is_head_only = is_head_only
         self._tells_its_end = False
+        self.has_length = False  # whether the head says how many bytes the body has
         self.status = 0
         self.reason = b""
         self.headers: list[tuple[bytes, bytes]] = []
@@ -43,7 +44,7 @@ class ResponseParser:
         self.is_complete = False
         self.is_reusable = False  # whether the connection may serve another request
 
-    def feed(self, data: bytes | memoryview) -> None:
+    def feed(self, data: bytes | bytearray | memoryview) -> None:
         """Take the next bytes of the connection.
 
         Raises:
@@ -106,7 +107,8 @@ class ResponseParser:
         self.status = status
         self.has_head = True
         names = {name.lower() for name, _ in self.headers}
-        self._tells_its_end = status in _BODILESS or b"content-length" in names or b"transfer-encoding" in names
+        self.has_length = b"content-length" in names
+        self._tells_its_end = status in _BODILESS or self.has_length or b"transfer-encoding" in names
         self.is_complete = self._is_head_only
 
     def on_message_complete(self) -> None:

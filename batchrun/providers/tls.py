@@ -7,8 +7,13 @@ themselves read the socket below it as they like.
 from __future__ import annotations
 
 import ssl
+from typing import cast
 
+MOST = 256 * 1024  # bytes that may be taken at once
 _RECORD = 16 * 1024  # the most that one record holds (RFC 8446)
+# One for all, and for what was begun before. A buffer of its own for each record would be cut down to what it holds,
+# which costs as much as to decrypt it, and leaves holes in the memory.
+_PLAIN = memoryview(bytearray(MOST + 2 * _RECORD))
 
 
 class TlsLayer:
@@ -53,21 +58,30 @@ class TlsLayer:
         self._tls.write(data)
         return self._outbound.read()
 
-    def decrypt(self, received: bytes | memoryview) -> bytes:
-        """What is in the records that are complete by now.
+    @property
+    def has_outgoing(self) -> bool:
+        return self._outbound.pending > 0
+
+    def decrypt(self, received: bytes | memoryview) -> memoryview:
+        """What is in the records that are complete by now; valid until somebody else decrypts.
 
         Raises:
             ssl.SSLError: no TLS, or not the peer's.
         """
         if received:
             self._inbound.write(received)
-        pieces = []
+        inbound, read, count = self._inbound, self._tls.read, 0
         try:
-            while piece := self._tls.read(_RECORD):
-                pieces.append(piece)
-            self.is_at_end = True
+            # Asked for more than there is it would raise, which costs as much as a record.
+            while inbound.pending:
+                # It is said to give bytes; given a buffer it gives how many it has put there.
+                taken = cast(int, read(_RECORD, _PLAIN[count:]))
+                if not taken:
+                    self.is_at_end = True
+                    break
+                count += taken
         except ssl.SSLWantReadError:
             pass
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
             self.is_at_end = True
-        return b"".join(pieces)
+        return _PLAIN[:count]

@@ -128,6 +128,10 @@ class ChatFold:
             return Kind.STOP_REASON
         return Kind.META if is_news else Kind.PING
 
+    def feed_plain(self, data: bytes) -> tuple[list[str], int]:
+        """Nothing: what stands round a piece is each server's own."""
+        return [], 0
+
     def feed_run(self, events: Sequence[ServerSentEvent], place: int) -> list[str]:
         """Take the plain pieces of text that stand next, and give them; an event that is anything else is to be fed."""
         if not self._has_begun or not self._head.get("model") or self._finish_reason is not None or self._is_done:

@@ -36,6 +36,10 @@ class Fold(Protocol):
         """Take the plain pieces that stand at `place` and behind it, and give the text of each, "" for one that is no
         text. What cannot be taken so is to be fed."""
 
+    def feed_plain(self, data: bytes) -> tuple[list[str], int]:
+        """The same out of the bytes of a stream, which begin with an event: the pieces at their head, where they are
+        written as the wire writes most of them. Gives also how many bytes they took; the rest is to be decoded."""
+
     def cut(self, stop_reason: str, characters: int) -> Message:
         """The answer so far, its text cut after so many characters: ended by us, with a stop reason of ours unless it
         is known to be a refusal."""

@@ -18,7 +18,7 @@ from batchrun.failure import Cause
 from batchrun.providers.failures import cause_of_error_type
 from batchrun.stream.pieces import Pieces
 from batchrun.stream.sse import ProtocolError, ServerSentEvent
-from batchrun.stream.text_runs import GROWTH, pieces_of_block
+from batchrun.stream.text_runs import GROWTH, pieces_in, pieces_of_block
 from batchrun.stream.usage import told_tokens
 
 CHARACTERS_A_TOKEN = 4  # the provider's own rule of thumb for English; used only where it never told the number
@@ -149,18 +149,16 @@ class MessageFold:
     def feed_run(self, events: Sequence[ServerSentEvent], place: int) -> list[str]:
         """Take the plain pieces that stand next, and give the text of each, which is "" for one of thinking or of a
         tool's input; an event that is anything else is to be fed."""
-        if self._stop_reason is not None or self._stopped or not self._blocks or not self._blocks[-1].is_open:
+        if (growth := self._growth()) is None:
             return []
-        block, index = self._blocks[-1], len(self._blocks) - 1
-        growth = GROWTH.get(block.fields.get("type", ""))
-        pieces = [] if growth is None else pieces_of_block(events, place, index, growth)
-        if growth is None or not pieces:
-            return []
-        block.extend(growth[1], pieces)
-        self.content_characters += sum(map(len, pieces))
-        is_text = growth[1] == "text"
-        self.last_text = pieces[-1] if is_text else ""
-        return pieces if is_text else [""] * len(pieces)
+        return self._extend(growth[1], pieces_of_block(events, place, len(self._blocks) - 1, growth))
+
+    def feed_plain(self, data: bytes) -> tuple[list[str], int]:
+        """Take the plain pieces at the head of bytes that begin with an event; gives also how many bytes they took."""
+        if (growth := self._growth()) is None:
+            return [], 0
+        pieces, taken = pieces_in(data, len(self._blocks) - 1, growth)
+        return self._extend(growth[1], pieces), taken
 
     def message(self) -> Message:
         """The whole answer.
@@ -213,6 +211,20 @@ class MessageFold:
                 self._flag("unknown_event")
                 return Kind.META
 
+    def _growth(self) -> tuple[str, str] | None:
+        """How the last block grows; None where there is none that may."""
+        if self._stop_reason is not None or self._stopped or not self._blocks or not self._blocks[-1].is_open:
+            return None
+        return GROWTH.get(self._blocks[-1].fields.get("type", ""))
+
+    def _extend(self, name: str, pieces: list[str]) -> list[str]:
+        if not pieces:
+            return []
+        self._blocks[-1].extend(name, pieces)
+        self.content_characters += sum(map(len, pieces))
+        self.last_text = pieces[-1] if name == "text" else ""
+        return pieces if name == "text" else [""] * len(pieces)
+
     def _flag(self, name: str) -> None:
         self._flags[name] = self._flags.get(name, 0) + 1
 
@@ -237,7 +249,7 @@ class MessageFold:
         text = fields.get("text")
         if not isinstance(text, str) or not text:
             return Kind.META
-        self._grow(text)
+        self.content_characters += len(text)
         self.last_text = text
         return Kind.CONTENT
 
@@ -269,9 +281,6 @@ class MessageFold:
         if not isinstance(piece, str):
             raise ProtocolError(f"a delta whose {name} is no text")
         block.add(name, piece)
-        self._grow(piece)
-
-    def _grow(self, piece: str) -> None:
         self.content_characters += len(piece)
 
     def _message_delta(self, event: dict[str, Any]) -> Kind:

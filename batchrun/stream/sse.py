@@ -56,6 +56,11 @@ class SSEDecoder:
     def __repr__(self) -> str:
         return f"<SSEDecoder holding {self._partial_bytes + self._data_bytes} bytes>"
 
+    @property
+    def is_between_events(self) -> bool:
+        """Whether nothing is held: the next byte begins an event."""
+        return self._started and not (self._partial or self._name or self._data)
+
     def feed(self, data: bytes) -> list[ServerSentEvent]:
         """Take the next bytes of the body.
 

@@ -97,6 +97,19 @@ def test_each_bench_prints_one_object(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_many_streams_are_told_beside_one_alone(tmp_path: Path) -> None:
+    """One core for all of them: the walls, over that of a stream that is alone, and how late the server itself was."""
+    words = ("bench", "client", "--many", "20", "--rate", "100", "--seconds", "0.2")
+    told = json.loads(batchrun(*words, "--json", cwd=tmp_path).stdout)
+    assert told["schema"] == "batchrun.bench.client_many/1"
+    assert without_nulls(told), told
+    assert [told[which]["events"] for which in ("many", "alone")] == [400, 20]
+    table = batchrun(*words, cwd=tmp_path).stdout
+    assert "times that of one alone" in table
+    assert "the server sent" in table
+
+
+@pytest.mark.slow
 def test_the_table_of_modes_marks_what_does_not_apply(tmp_path: Path) -> None:
     """The first token of a whole document is n/a in each column; columns stand under their heads."""
     done = batchrun("bench", "modes", *TINY["modes"], cwd=tmp_path)

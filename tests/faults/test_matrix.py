@@ -1,6 +1,7 @@
 """The fault matrix: every way in which the provider and the wire can fail, and what becomes of the item each time.
 
-All cases are played once, in one loop; then each is looked at.
+All cases are played once, in one loop; then each is looked at. The loop is the one that a run takes on this machine;
+asyncio's own, which others have, is the long way.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from batchrun.loop import loop_factory
 from batchrun.outcome import Status
 from batchrun.providers.provider import Wire
 from batchrun.simulator.answers import answer_for
@@ -23,7 +25,13 @@ CASES = {case.id: case for room in (statuses, breakages, events, answers) for ca
 Played = tuple[dict[str, Seen], set[str]]
 
 
-@pytest.fixture(scope="module")
+LOOPS = [
+    pytest.param(loop_factory(), id="loop of a run"),
+    pytest.param(asyncio.SelectorEventLoop, id="asyncio's own", marks=pytest.mark.slow),
+]
+
+
+@pytest.fixture(scope="module", params=LOOPS)
 def played(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Played:
     """What came of each case that was selected, and which paths were asked for."""
     place = tmp_path_factory.mktemp("cases")
@@ -34,7 +42,8 @@ def played(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
         async with bench(place, log) as stage:
             return await stage.play(CASES[id] for id in wanted if id in CASES), log.paths
 
-    return asyncio.run(play())
+    with asyncio.Runner(loop_factory=request.param) as runner:
+        return runner.run(play())
 
 
 def test_the_matrix_is_wide_enough() -> None:

@@ -13,7 +13,8 @@ import pytest
 from batchrun.errors import ConfigError
 from batchrun.providers.proxy import proxy_for
 from batchrun.providers.transport import PacedTransport, body_of
-from tests.providers.scripted_server import Received, Script, ScriptedServer, Wire, stream, whole
+from tests.providers.scripted_server import Received, Script, ScriptedServer, Wire, saying, stream, whole
+from tests.providers.transport_client import read_paced, ticking
 
 API = "https://api.test"
 JSON = "application/json"
@@ -109,6 +110,52 @@ async def test_an_encrypted_request_goes_through_a_tunnel(tls: ssl.SSLContext, m
     [connect] = proxy.received
     assert (connect.method, connect.target) == ("CONNECT", "api.test:443")
     assert connect.headers["proxy-authorization"] == "Basic " + b64encode(b"me:p@ss").decode()
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_a_tunnel_may_lead_through_an_encrypted_proxy(
+    tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TLS to the proxy, and in it TLS to the real host; a paced body comes through both, to its end."""
+    async with (
+        ScriptedServer(ticking(20, 0.005), tls) as server,
+        ScriptedServer(tunnelling_to(server.port), tls) as proxy,
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{proxy.port}")
+        async with client_for(API) as client:
+            for _ in range(2):
+                async with client.stream("GET", f"{API}/v1/messages") as response, asyncio.timeout(10):
+                    body, _ = await read_paced(response)
+                    assert body == b"data: 1\n\n" * 20
+    [connect] = proxy.received
+    assert (connect.method, connect.target) == ("CONNECT", "api.test:443")
+    assert [request.connection for request in server.received] == [0, 0]
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_a_plain_request_goes_through_an_encrypted_proxy(
+    tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way to the proxy is encrypted, and the request on it is the proxy's to read."""
+    async with ScriptedServer(saying(whole(200, JSON, b"{}")), tls) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"https://127.0.0.1:{proxy.port}")
+        async with client_for("http://gateway.test") as client:
+            assert (await client.get("http://gateway.test/v1/messages")).json() == {}
+    assert [request.target for request in proxy.received] == ["http://gateway.test/v1/messages"]
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_an_encrypted_proxy_that_is_somebody_else_is_told(
+    tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F31: its certificate is for another name; nothing is asked of it."""
+    async with ScriptedServer(saying(b""), tls) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"https://localhost:{proxy.port}")
+        async with client_for(API) as client:
+            with pytest.raises(httpx2.ConnectError) as caught:
+                await client.get(API)
+    assert isinstance(caught.value.__context__, ssl.SSLCertVerificationError)
+    assert proxy.received == []
 
 
 @pytest.mark.parametrize("status", [403, 407, 502])

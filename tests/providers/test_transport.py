@@ -8,9 +8,11 @@ import socket
 import httpx2
 import pytest
 
+from batchrun.providers.pacer import GRID
 from batchrun.providers.provider import Pace
 from batchrun.providers.transport import CONNECTION_WATCH, body_of
 from tests.providers.scripted_server import (
+    LAST_CHUNK,
     Received,
     ScriptedServer,
     Wire,
@@ -20,7 +22,7 @@ from tests.providers.scripted_server import (
     stream_head,
     whole,
 )
-from tests.providers.transport_client import JSON, client, read_paced, ticking
+from tests.providers.transport_client import JSON, TICK, client, read_paced, ticking
 
 # -- reading ----------------------------------------------------------------------------------------------------------
 
@@ -112,6 +114,64 @@ async def test_a_reset_in_mid_body_is_told() -> None:
     async with ScriptedServer(script) as server, client() as ours, ours.stream("GET", server.url) as response:
         with pytest.raises(httpx2.ReadError):
             await response.aread()
+
+
+async def test_what_came_before_a_reset_is_read_at_a_pace_too() -> None:
+    """The answer may be whole by then: what a look has taken is handed on before the failure is told."""
+    came = asyncio.Event()
+
+    async def script(wire: Wire, request: Received) -> None:
+        await wire.send(stream_head() + chunk(b"data: 1\n\n"))
+        await came.wait()
+        await wire.send(chunk(b"data: 2\n\n"))
+        await asyncio.sleep(3 * TICK)
+        wire.reset()
+
+    async with ScriptedServer(script) as server, client() as ours, ours.stream("GET", server.url) as response:
+        body = body_of(response)
+        assert body is not None
+        assert await body.read() == b"data: 1\n\n"
+        body.pace(Pace(TICK, 60.0))
+        came.set()
+        async with asyncio.timeout(5):
+            assert await body.read() == b"data: 2\n\n"
+            with pytest.raises(httpx2.ReadError):
+                await body.read()
+
+
+@pytest.mark.parametrize("cut", range(1, len(LAST_CHUNK)))
+async def test_the_end_is_seen_however_it_is_cut(cut: int) -> None:
+    """A look knows the end of a body in chunks by its last bytes, in one segment or in several; long before it is time
+    to hand on what has come."""
+
+    async def script(wire: Wire, request: Received) -> None:
+        await wire.send(stream_head() + chunk(b"data: 1\n\n"))
+        await wire.send(chunk(b"data: 2\n\n") + LAST_CHUNK[:cut])
+        await asyncio.sleep(2 * GRID)
+        await wire.send(LAST_CHUNK[cut:])
+
+    async with ScriptedServer(script) as server, client() as ours, ours.stream("GET", server.url) as response:
+        body = body_of(response)
+        assert body is not None
+        body.pace(Pace(GRID, 60.0))
+        async with asyncio.timeout(5):
+            assert await response.aread() == b"data: 1\n\ndata: 2\n\n"
+
+
+async def test_a_paced_body_with_a_length_is_read_to_its_end() -> None:
+    """Where no chunk says that it is the last one, the parser is asked at each look."""
+
+    async def script(wire: Wire, request: Received) -> None:
+        await wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n1234")
+        await asyncio.sleep(2 * GRID)
+        await wire.send(b"5678")
+
+    async with ScriptedServer(script) as server, client() as ours, ours.stream("GET", server.url) as response:
+        body = body_of(response)
+        assert body is not None
+        body.pace(Pace(GRID, 60.0))
+        async with asyncio.timeout(5):
+            assert await response.aread() == b"12345678"
 
 
 async def test_a_chunked_body_that_ends_early_is_told() -> None:

@@ -18,7 +18,7 @@ from batchrun.stream.attempt import attempt
 from batchrun.stream.clocks import ClockLimits
 from batchrun.stream.message import Message
 from batchrun.stream.meter import Account, Meter
-from batchrun.stream.tick import MAX_TICK, TICK_PER_AGE
+from batchrun.stream.tick import MAX_HELD, MAX_TICK, pace_of
 from tests.providers.fakes import (
     End,
     FakeProvider,
@@ -247,13 +247,13 @@ async def test_with_the_default_clocks_a_dead_stream_ends_after_a_minute() -> No
 @in_virtual_time
 async def test_reads_are_unpaced_at_both_ends_and_rarer_the_older_the_stream() -> None:
     """Not before the first piece, so that its time is true; not after the stop reason, so that the end is seen at once;
-    between, at a fiftieth of the age and never above the longest tick."""
+    between, as the age allows."""
     provider = ProviderThatAnswers(*"0123456789", seconds_a_piece=2.5)
     await ask(provider, ClockLimits())
     *between, last = provider.paces
     ages = [nth * 2.5 for nth in range(1, 11)]
-    assert [pace.tick for pace in between] == [pytest.approx(min(MAX_TICK, age * TICK_PER_AGE)) for age in ages]
-    assert between[-1] == Pace(MAX_TICK, MAX_TICK)
+    assert between == [pytest.approx(pace_of(age, ClockLimits().idle)) for age in ages]
+    assert between[-1] == Pace(MAX_TICK, MAX_HELD)
     assert last == AT_ONCE
 
 
