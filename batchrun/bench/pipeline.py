@@ -63,9 +63,9 @@ def measure_pipeline(plan: PipelinePlan) -> Iterator[PipelineFigures]:
             _write_jobs(directory / "jobs.jsonl", plan.items)
         except OSError as exc:
             raise BatchrunError(f"{name}: cannot make the job file there ({exc.strerror}); set TMPDIR") from exc
-        with streaming(Streams(0.0, plan.tokens), None) as base_url:
+        with streaming(Streams(0.0, plan.tokens), None) as server:
             for program in (RUN, SCRIPT):
-                yield PipelineFigures(program, plan.items, *_measured(program, plan, directory, base_url))
+                yield PipelineFigures(program, plan.items, *_measured(program, plan, directory, server.base_url))
 
 
 def _measured(program: str, plan: PipelinePlan, directory: Path, base_url: str) -> Used:

@@ -12,6 +12,7 @@ from batchrun.gate.cpu import CUT, FLOOR, NEWS, Gauge, Mix, Use, dearer, follow,
 from batchrun.gate.law import MIN_SAMPLES, Decision, GateBounds, LimitedBy, Observation
 from batchrun.gate.memory import START, Memory
 from batchrun.gate.reason import REASONS, Facts
+from batchrun.plural import counted
 
 USED = 0.8  # of the slots must be in flight, or the limit is not what limits
 SHOWN = 0.75  # of the slots must have shown what they cost since the limit was changed, for it to grow ...
@@ -29,6 +30,10 @@ def adaptive(limit: int, seen: Observation, bounds: GateBounds, memory: Memory =
         return Decision(within, LimitedBy.MAX_SLOTS, "the bounds were changed", memory)
     if seen.cpu is None:
         return Decision(limit, LimitedBy.RAMP, "no sample of the CPU yet", memory)
+    if not seen.share:
+        # What the run used was other gates', and says nothing of this one.
+        by = LimitedBy.RATE_LIMIT if seen.is_held else LimitedBy.JOBS
+        return Decision(limit, by, f"none of {counted(limit, 'slot')} was used", memory)
     use = Use(seen.in_flight, seen.share, seen.gates)
     host, memory = _learn(_heed(memory, limit), limit, seen, use)
     most, by, shared = lowest(limit, seen, bounds, memory, use)

@@ -245,6 +245,15 @@ def test_gates_of_one_run_are_cut_by_the_same_part() -> None:
     assert big.limit == pytest.approx(3 * small.limit, abs=2)
 
 
+@pytest.mark.parametrize(("is_held", "by"), [(False, LimitedBy.JOBS), (True, LimitedBy.RATE_LIMIT)])
+def test_a_gate_that_had_nothing_in_flight_pays_for_no_other_one(is_held: bool, by: LimitedBy) -> None:
+    """Its backend asked to wait while another one kept the machine too busy: it keeps its slots, and what it knows."""
+    memory = settled(95.0, 80.0, 12)
+    idle = seen(12, host=95.0, own=80.0, loop=99.0, share=0.0, in_flight=0.0, answering=0.0, is_held=is_held)
+    decision = adaptive(12, idle, BOUNDS, memory)
+    assert (decision.limit, decision.limited_by, decision.memory) == (12, by, memory)
+
+
 # -- whatever happens --------------------------------------------------------------------------------------------------
 
 points = st.floats(0, 100)
@@ -270,7 +279,7 @@ observations = st.builds(
     st.floats(0, 60),
     st.floats(0, 60),
     st.floats(0, 60),
-    st.floats(0.01, 1),
+    st.floats(0, 1),
     st.booleans(),
     st.tuples(points, st.none() | points, st.none() | points, *[points] * 3, st.none() | points, points, points),
 )
