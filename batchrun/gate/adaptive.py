@@ -14,6 +14,7 @@ from batchrun.gate.memory import START, Memory
 from batchrun.gate.reason import REASONS, Facts
 from batchrun.plural import counted
 
+IDLE = 0.001  # of what the run has in flight: it is nothing
 USED = 0.8  # of the slots must be in flight, or the limit is not what limits
 SHOWN = 0.75  # of the slots must have shown what they cost since the limit was changed, for it to grow ...
 TYPICAL = 0.9  # ... and so many, for what they cost to be believed
@@ -30,7 +31,7 @@ def adaptive(limit: int, seen: Observation, bounds: GateBounds, memory: Memory =
         return Decision(within, LimitedBy.MAX_SLOTS, "the bounds were changed", memory)
     if seen.cpu is None:
         return Decision(limit, LimitedBy.RAMP, "no sample of the CPU yet", memory)
-    if not seen.share:
+    if seen.share < IDLE:
         # What the run used was other gates', and says nothing of this one.
         by = LimitedBy.RATE_LIMIT if seen.is_held else LimitedBy.JOBS
         return Decision(limit, by, f"none of {counted(limit, 'slot')} was used", memory)
