@@ -166,7 +166,6 @@ class Lane:
             case Cause.LOCAL:
                 self.shrink()
             case Cause.RATE_LIMITED | Cause.OVERLOADED if now - self._cut_at >= CUT_PERIOD:
-                self._cut_at = now
                 self._spare(failure.cause, now)
         return self.strikes.note(failure.cause, id)
 
@@ -174,9 +173,11 @@ class Lane:
         """The provider has enough: of those that were in flight one was too many, or more than that where it is
         overloaded."""
         if cause is Cause.OVERLOADED:
+            self._cut_at = now
             self._cut(int(self.gate.in_flight * OVERLOAD_CUT))
         elif self.gate.in_flight >= USED * self.gate.limit and not self.traffic.pace.is_in_truce(now):
             # Fewer than were borne a moment ago are too many only for a rate, and that is the pace's.
+            self._cut_at = now
             self._cut(self.gate.in_flight - 1)
 
     def is_unreached(self, failure: Failure) -> bool:

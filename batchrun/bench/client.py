@@ -39,7 +39,7 @@ class ClientFigures:
     """What one client cost. `stream_kb` is what the process grew by, for each stream; `late_first` by how much the
     first piece was told too late, in seconds; `late_end` by which share the wall was longer than the server took.
     `unattributed` is the share of the CPU that was charged to no item, None where the client does not charge items;
-    `server_late` by how many seconds the server itself was late with 95 % of its events, at the most."""
+    `server_late` by how many seconds the server itself was late, at most, at 95 % of the moments at which it sent."""
 
     client: str
     events: int

@@ -19,7 +19,8 @@ _SETTINGS = ("BATCHRUN_", "XDG_")
 
 
 class Used(NamedTuple):
-    """Seconds of the wall and of CPUs, and the most memory that was resident."""
+    """Seconds of the wall and of CPUs, and the most memory that was resident. Linux tells no less of a child than its
+    parent had when it was started."""
 
     wall_seconds: float
     cpu_seconds: float
@@ -53,8 +54,13 @@ def run_command(
             stdout=told,
             stderr=told,
         )
-        pin(process.pid, core)
-        _, status, used = os.wait4(process.pid, 0)
+        try:
+            pin(process.pid, core)
+            _, status, used = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
         wall = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != ExitCode.OK:

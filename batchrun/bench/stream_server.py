@@ -78,7 +78,8 @@ class Schedule:
         self._turn = 0
         self._began = self.loop.time()
         self._is_running = False
-        # By how much the looks came too late, in seconds: a client cannot be earlier than its server. An hour's worth.
+        # By how much the last event of each look came too late, in seconds: a client cannot be earlier than its server.
+        # An hour's worth.
         self.late: deque[float] = deque(maxlen=round(3600 / _SLOT))
         self.texts = [_text(word) for word in _WORDS]
         self.opening, self.closing = _opening(), _closing(self.tokens)
@@ -97,14 +98,15 @@ class Schedule:
         now = self.loop.time()
         while self._began + self._turn * self._slot <= now:
             due = self._ring[self._turn % len(self._ring)]
-            if due:
-                # By the clock itself: the loop's stands still for as long as this takes.
-                self.late.append(time.monotonic() - self._began - self._turn * self._slot)
-            self._turn += 1
-            for _ in range(len(due)):
+            sent = len(due)
+            for _ in range(sent):
                 stream = due.popleft()
                 if stream.advance():
                     due.append(stream)
+            if sent:
+                # By the clock itself: the loop's stands still for as long as this takes.
+                self.late.append(time.monotonic() - self._began - self._turn * self._slot)
+            self._turn += 1
         if any(self._ring):
             self.loop.call_at(self._began + self._turn * self._slot, self._look)
         else:

@@ -38,7 +38,7 @@ class Streams:
 
 @dataclass(slots=True)
 class StreamServer:
-    """A server at work. Its own figures are known when it has ended: by how much the 95th percentile of its events was
+    """A server at work. Its own figures are known when it has ended: by how much the 95th percentile of its moments was
     late, and its CPU, in seconds."""
 
     base_url: str
@@ -67,7 +67,7 @@ def streaming(streams: Streams, certificate: Certificate | None) -> Iterator[Str
     """A server that streams so, on a core of its own, for as long as the block.
 
     Raises:
-        BatchrunError: it did not start.
+        BatchrunError: it did not start, or did not end well.
     """
     words = [sys.executable, "-P", "-m", "batchrun.bench.stream_server"]
     words += ["--rate", str(streams.rate), "--tokens", str(streams.tokens), "--ttft", str(streams.ttft)]
@@ -84,6 +84,8 @@ def streaming(streams: Streams, certificate: Certificate | None) -> Iterator[Str
             server = StreamServer(f"{scheme}://127.0.0.1:{json.loads(line)['port']}")
             yield server
             said, _ = process.communicate(timeout=END_SECONDS)
+            if not said:
+                raise BatchrunError("the server of the bench did not end well; what it said stands above")
             server.late_p95, server.cpu_seconds = itemgetter("late_p95", "cpu_seconds")(json.loads(said))
         except subprocess.TimeoutExpired as exc:
             raise BatchrunError("the server of the bench did not end") from exc

@@ -10,6 +10,7 @@ import typer
 
 from batchrun.cli import bench_options as options
 from batchrun.cli.bench_table import milliseconds, print_table, say, times, told
+from batchrun.errors import UsageError
 
 if TYPE_CHECKING:
     from batchrun.bench.client import CaseFigures, ClientFigures, ManyFigures
@@ -43,6 +44,8 @@ def client(
 
     rates = rate or [50.0]
     if many is not None:
+        if len(rates) > 1 or svg is not None:
+            raise UsageError("--many measures one rate, and draws nothing: leave --svg and the other --rate out")
         _tell_many(measure_many(many, rates[0], seconds), is_json=json)
         return
     cases = [Case(streams, each, seconds, is_tls) for is_tls in ((False, True) if tls else (False,)) for each in rates]
@@ -78,7 +81,7 @@ def _tell_many(figures: ManyFigures, *, is_json: bool) -> None:
     print_table(("streams", *HEAD[1:]), [(name, *_row(each, case.rate)[1:]) for name, each in rows.items()])
     say()
     say(f"p95 wall: {figures.times_alone:.3f} times that of one alone; {many.cores:.0%} of a core")
-    say(f"the server sent 95 % of its events less than {milliseconds(many.server_late)} ms late")
+    say(f"at 95 % of its moments the server had sent everything less than {milliseconds(many.server_late)} ms late")
 
 
 def _print(figures: CaseFigures) -> None:

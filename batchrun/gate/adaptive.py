@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from batchrun.gate import courtesy
 from batchrun.gate.ceiling import lowest
-from batchrun.gate.cpu import CUT, FLOOR, NEWS, Gauge, Mix, Use, dearer, follow, is_full, stream_cost
+from batchrun.gate.cpu import CUT, FLOOR, NEWS, TELLING, Gauge, Mix, Use, dearer, follow, is_full, stream_cost
 from batchrun.gate.law import MIN_SAMPLES, Decision, GateBounds, LimitedBy, Observation
 from batchrun.gate.memory import START, Memory
 from batchrun.gate.reason import REASONS, Facts
 from batchrun.plural import counted
 
-IDLE = 0.001  # of what the run has in flight: it is nothing
+IDLE = 0.001  # slots, or of what the run has in flight: it is nothing
 USED = 0.8  # of the slots must be in flight, or the limit is not what limits
 SHOWN = 0.75  # of the slots must have shown what they cost since the limit was changed, for it to grow ...
 TYPICAL = 0.9  # ... and so many, for what they cost to be believed
@@ -31,8 +31,8 @@ def adaptive(limit: int, seen: Observation, bounds: GateBounds, memory: Memory =
         return Decision(within, LimitedBy.MAX_SLOTS, "the bounds were changed", memory)
     if seen.cpu is None:
         return Decision(limit, LimitedBy.RAMP, "no sample of the CPU yet", memory)
-    if seen.share < IDLE:
-        # What the run used was other gates', and says nothing of this one.
+    if min(seen.share, seen.in_flight) < IDLE:
+        # What is used is not used by this gate, and says nothing of its slots.
         by = LimitedBy.RATE_LIMIT if seen.is_held else LimitedBy.JOBS
         return Decision(limit, by, f"none of {counted(limit, 'slot')} was used", memory)
     use = Use(seen.in_flight, seen.share, seen.gates)
@@ -128,7 +128,8 @@ def _hindrance(
     if memory.courtesy.is_waiting or is_busy:
         return LimitedBy.CPU
     is_shown = min(memory.shown_before, memory.shown) >= SHOWN * limit
-    is_known = memory.is_ramping or memory.loop is None or memory.loop.is_sure or not memory.loop.cost
+    loop = memory.loop
+    is_known = memory.is_ramping or loop is None or loop.is_sure or not loop.cost or loop.busy < TELLING
     return None if is_shown and is_known and seen.samples >= MIN_SAMPLES else LimitedBy.RAMP
 
 

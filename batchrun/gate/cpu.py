@@ -9,7 +9,7 @@ from enum import Enum
 from math import ceil, inf
 from typing import NamedTuple
 
-# Found by playing 2,000 worlds, unless it says otherwise.
+# Found by playing thousands of worlds, unless it says otherwise.
 ALPHA = 0.12  # of the smoothing; slower than the articles' 0.3, for what is far off is not smoothed at all
 NEWS_ALPHA = 0.5
 FAR = 10.0  # points: what is off by so much twice running is news and no noise
@@ -24,6 +24,7 @@ SQUEEZED = 95.0  # per cent: beyond it everybody gets less than he could use, an
 LEAST_SQUEEZE = 1.15  # times what others got is what they wanted then, at least
 COST_ALPHA = 0.1
 STREAM_ALPHA = 0.2  # quicker: it is known in every period with CPU to spare
+A_SLOT = 0.8  # slots: one that is always taken is, on the mean, free for the moment in which items change
 NOTHING = 1e-6  # points: what costs less is not known to cost anything
 PEGGED = 95.0  # per cent of the time: an event loop that is busy for longer has no time left
 FULLY = 1.25  # times the slots that it bears on the mean: a slot that waits for its first token leaves it idle
@@ -87,7 +88,7 @@ def is_full(gauge: Gauge | None, busy: float) -> bool:
 
 def follow(gauge: Gauge | None, busy: float, own: float, slots: float, mix: Mix) -> Gauge:
     """The gauge after another period; `slots` are those taken in the whole run, on the mean."""
-    seen = own / slots if slots >= 1 else 0.0
+    seen = own / slots if slots >= A_SLOT else 0.0
     seen = seen if seen > NOTHING else 0.0
     if gauge is None:
         return Gauge(busy, own, slots, seen)
@@ -128,7 +129,7 @@ def stream_cost(before: float, own: float, streams: float) -> float:
 
 def dearer(gauge: Gauge) -> Gauge:
     """Growth has led too far: a slot costs what it costs at this moment, or more."""
-    if gauge.slots < 1 or gauge.own <= gauge.cost * gauge.slots:
+    if gauge.slots < A_SLOT or gauge.own <= gauge.cost * gauge.slots:
         return gauge
     return gauge._replace(cost=gauge.own / gauge.slots)
 
@@ -162,7 +163,7 @@ def _borne(gauge: Gauge, target: float, limit: int, use: Use, most: float, squee
     if gauge.busy >= SQUEEZED and cost:
         # What others got is not what they wanted: they were squeezed as we were.
         others = min(100.0, others * max(LEAST_SQUEEZE, squeeze))
-    cost = max(cost, gauge.own / gauge.slots) if gauge.slots >= 1 else cost
+    cost = max(cost, gauge.own / gauge.slots) if gauge.slots >= A_SLOT else cost
     room = max(target - others, FLOOR)
     if not gauge.news:
         # All who share the host see that it is too busy: each gives up his part, and not all of it.

@@ -103,7 +103,7 @@ class Pace:
         self.rate = max(self._known * CAUTION, 1 / WINDOW)
         self._refusals.append(now)
         # What one more refusal would cost: the longer the hold, the more rarely the limit is tried.
-        self._patience = max(PATIENCE, REQUESTS / self.rate) + 10 * hold
+        self._patience = max(PATIENCE, REQUESTS / self.rate) + 10 * min(hold, WINDOW)
         # A hold that is long enough for one lets one go at its end: the provider has said that it may.
         self._credit = min(1.0, hold * self.rate)
         self._owed = hold * self.rate if self._catch_up > 1 else 0.0

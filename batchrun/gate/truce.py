@@ -9,10 +9,13 @@ from __future__ import annotations
 
 STRAYS = 3  # refusals in a row that no rate explains: then it is tried
 STRAYS_UNSURE = 8  # the same where what was admitted was too little to be sure of
-SHORTEST, LONGEST = 60.0, 3600.0  # seconds of a truce, and between two that failed; doubled each time
-TRIED = 8  # requests that tell
+SHORTEST, LONGEST = 60.0, 3600.0  # seconds of a truce; doubled each time
+LONGEST_RESPITE = 300.0  # seconds between one that failed and the next; one may fail by chance
+TRIED = 24  # requests that tell ...
+FEW = 8  # ... and so few, where nearly all of them are refused
+RECENT = 200  # requests; of those before them half are forgotten, for a limit may come later
 MORE, CHANCE = 1.5, 0.15  # times the share that was refused before, and this on top, is no chance
-WORST = 0.5  # of them refused is too much, whatever the cause
+WORST, NEARLY_ALL = 0.5, 0.7  # of them refused is too much, whatever the cause
 
 
 class Truce:
@@ -33,6 +36,8 @@ class Truce:
 
     def sent(self) -> None:
         self._sent += 1
+        if self._sent > RECENT:
+            self._sent, self._refused = self._sent // 2, self._refused // 2
 
     def refused(self) -> None:
         """One of those that were sent."""
@@ -43,12 +48,12 @@ class Truce:
 
     def is_needless(self, now: float) -> bool:
         """Whether it is plain that refusals are a matter of the rate: one has failed, or nearly all are refused."""
-        return now < self._not_before or (self._sent >= TRIED and self._share() > WORST)
+        return now < self._not_before or self._is_worse_than(WORST)
 
     @property
     def has_failed(self) -> bool:
         """Whether more is refused than before it."""
-        return self._sent >= TRIED and self._share() > min(WORST, MORE * self._before + CHANCE)
+        return self._is_worse_than(min(WORST, MORE * self._before + CHANCE))
 
     def begins(self, now: float, *, is_explained: bool, is_sure: bool) -> bool:
         """Whether this refusal was one too many. `is_explained`: the pace was not below what was admitted before;
@@ -71,7 +76,11 @@ class Truce:
         """It was the rate after all, and that is not tried again so soon."""
         self._until, self._length = now, SHORTEST
         self._not_before = now + self._respite
-        self._respite = min(LONGEST, 2 * self._respite)
+        self._respite = min(LONGEST_RESPITE, 2 * self._respite)
+
+    def _is_worse_than(self, share: float) -> bool:
+        refused = self._share()
+        return (self._sent >= TRIED and refused > share) or (self._sent >= FEW and refused > NEARLY_ALL)
 
     def _share(self) -> float:
         # What was sent before the count began may be refused after it.

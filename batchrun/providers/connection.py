@@ -10,15 +10,20 @@ from typing import Any
 import httpx2
 
 from batchrun.providers.channel import Channel
-from batchrun.providers.pacer import GRID, MAX_GATHERED, Pacer
+from batchrun.providers.pacer import GRID, Pacer
 from batchrun.providers.provider import Pace
 from batchrun.providers.response_parser import ResponseParser
 
-_LAST_CHUNK = b"0\r\n\r\n"
+# How a body in chunks ends, with or without trailers; and how a chunk ends in which lines end so, too.
+_END, _NO_END = b"\r\n\r\n", b"\r\n\r\n\r\n"
+_SHORTEST_END = 5  # bytes, its last chunk among them
+# What looks may hold together before the reader is woken; more would only lie in memory.
+MAX_HELD = 32 * 1024
 
 
 class Connection:
-    """Serves one request at a time. `idle_since` is by the loop's clock, while it serves none."""
+    """Serves one request at a time. `idle_since` is by the loop's clock, while it serves none; `longest` is how many
+    seconds a paced reader may go without what has come."""
 
     def __init__(self, channel: Channel, pacer: Pacer) -> None:
         self.channel = channel
@@ -27,7 +32,7 @@ class Connection:
         self.has_heard = False  # whether a byte has come since the last request
         self.idle_since = 0.0
         self._loop = asyncio.get_running_loop()
-        self.longest = 0.0  # seconds for which a paced reader may go without what has come
+        self.longest = 0.0
         self._held = bytearray()  # what looks have taken; the last one `_taken` bytes of it
         self._taken = 0
         self._wanted_at = 0.0
@@ -36,6 +41,11 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"<Connection {self.channel!r} {self.parser!r} {self.pacer!r}>"
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a look has met with a failure; what came before it may have been whole."""
+        return self._failure is not None
 
     async def ask(self, head: bytes, request: httpx2.Request) -> None:
         """Send a request and read the head of its response.
@@ -85,11 +95,13 @@ class Connection:
     async def _gather(self) -> None:
         self._taken = 0
         # The end of a body that has a length is known to the parser alone: it is to have all that a look takes.
-        self._wanted_at = 0.0 if self.parser.has_length else self._loop.time() + self.longest - GRID
+        # A look before the time that is still to come, for the next one would be beyond it.
+        longest = 0.0 if self.parser.has_length else self.longest - self.pacer.period * GRID
+        self._wanted_at = self._loop.time() + longest
         await self.pacer.gather(self._look)
         self.pacer.took(self._taken)
         if self._held:
-            # Also where a look met with a failure: what came before it may be the end of the answer.
+            # Also where a look met with a failure: what earlier ones took may be the end of the answer.
             held, self._held = self._held, bytearray()
             self._feed(held)
 
@@ -110,9 +122,9 @@ class Connection:
         held = self._held
         held += data
         self._taken = len(data)
-        if held.endswith(_LAST_CHUNK) or len(held) < len(_LAST_CHUNK):  # its beginning may have been read before
-            return True
-        return now >= self._wanted_at or len(held) >= MAX_GATHERED
+        if len(held) < _SHORTEST_END or (held.endswith(_END) and not held.endswith(_NO_END)):
+            return True  # the beginning of what is too short for an end may have been read before
+        return now >= self._wanted_at or len(held) >= MAX_HELD
 
     def _feed(self, data: bytes | bytearray | memoryview) -> None:
         if data:

@@ -98,7 +98,7 @@ class Pacer:
         self._grid = grid
         self._group = group
         self._waiter: asyncio.Future[None] | None = None
-        self.look: Callable[[float], bool] = bool
+        self.look: Callable[[float], bool] = lambda now: False
         self.place = _NEVER
         self.spent = 0.0
         self.reset()

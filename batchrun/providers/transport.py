@@ -107,7 +107,8 @@ class PacedTransport(httpx2.AsyncBaseTransport):
     def _release(self, connection: Connection, origin: _Origin) -> None:
         """Nobody reads from it any more. A body that was left unread would be the next one's head."""
         kept = sum(map(len, self._idle.values()))
-        if not connection.parser.is_reusable or not connection.channel.is_open or kept >= self._keepalive:
+        is_sound = connection.parser.is_reusable and connection.channel.is_open and not connection.has_failed
+        if not is_sound or kept >= self._keepalive:
             self._close(connection)
             return
         connection.pacer.reset()  # the next owner must find it unpaced

@@ -114,6 +114,13 @@ class _Reading:
         return self._fold.cut(f"{STOP_RULE}{self._stopped_by}", self._rule.stopped_at)
 
     async def _take_chunk(self, chunk: bytes, reply: Reply, watch: Watch) -> None:
+        if not self._decoder.is_between_events:
+            # The rest of what the last read has torn.
+            rest = chunk.find(b"\n\n") + 2
+            if rest < 2:
+                rest = len(chunk)
+            await self._take(self._decoder.feed(chunk[:rest]), reply, watch)
+            chunk = chunk[rest:]
         texts, taken = self._plain(chunk)
         if texts:
             await self._content(texts, reply, watch)
@@ -150,6 +157,9 @@ class _Reading:
             await self._content([self._fold.last_text], reply, watch)
         elif kind is not Kind.PING:
             watch.progressed()
+        elif self._meter.chunks and not self.is_over:
+            # It was told when content came last, and the deadline of content has come nearer since.
+            reply.pace(pace_of(self._meter.age, watch.left(), has_listener=self._has_listener))
 
     async def _content(self, texts: list[str], reply: Reply, watch: Watch) -> None:
         """The answer has grown by these; a piece of something else than text is an empty one."""

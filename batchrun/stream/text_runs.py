@@ -1,7 +1,7 @@
 """Pieces that stand one after the other in a stream: what an answer is made of, read at a quarter of the cost.
 
-Each function gives the pieces in the events from `place` on, up to the first that is anything but a plain piece. What
-that one is, and whether it is sound, a fold says that is fed with it: nothing is judged here.
+Out of events each function gives the pieces from `place` on, up to the first that is anything but a plain piece; out of
+bytes all or none. What is no piece, and whether it is sound, a fold says that is fed with it: nothing is judged here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from batchrun.stream.sse import ServerSentEvent
 # Pieces in a run. A slow sink is handed one after the other, and all of them are held meanwhile beside the answer.
 LONGEST = 64
 _NO_PIECE = (orjson.JSONDecodeError, LookupError, TypeError, AttributeError)
-
 
 _DELTA = b"event: content_block_delta\n"
 _LINES = 3  # of an event: its name, its data, an empty one
@@ -50,8 +49,7 @@ def pieces_of_block(events: Sequence[ServerSentEvent], place: int, index: int, g
 def pieces_in(data: bytes, index: int, growth: tuple[str, str]) -> tuple[list[str], int]:
     """The same out of the bytes of a stream, which begin with an event: the pieces at their head, and how many bytes
     these take. Where anything looks otherwise than the Messages API writes it there are none."""
-    last = data.rfind(_DELTA)
-    end = data.find(b"\n\n", last) + 2 if last >= 0 else 0
+    end = _end_of_last(data)
     found = _plain_delta(index, *growth).findall(data, 0, end)
     # Each begins a line and ends with one: if all line ends are theirs, so is every byte.
     if not found or data.count(b"\n", 0, end) != _LINES * len(found):
@@ -64,12 +62,23 @@ def pieces_in(data: bytes, index: int, growth: tuple[str, str]) -> tuple[list[st
     return pieces, end
 
 
+def _end_of_last(data: bytes) -> int:
+    """Where the last delta ends that is there to its end; 0 where there is none."""
+    last = data.rfind(_DELTA)
+    end = data.find(b"\n\n", last) if last >= 0 else -1
+    if last > 0 and end < 0:
+        last = data.rfind(_DELTA, 0, last)
+        end = data.find(b"\n\n", last) if last >= 0 else -1
+    return end + 2 if end >= 0 else 0
+
+
 @lru_cache(maxsize=64)
 def _plain_delta(index: int, kind: str, name: str) -> re.Pattern[bytes]:
-    # The API writes spaces behind an event so that its length does not tell that of the piece.
+    # The API writes spaces behind an event so that its length does not tell that of the piece. Nothing is tried twice
+    # (the `+` behind a `*`): the places to go back to would take a hundred bytes an escape.
     form = (
         rb'^event: content_block_delta\ndata: \{"type":"content_block_delta","index":%d,"delta":\{"type":"%b","%b":'
-        rb'"([^"\\\r\n]*(?:\\[^\r\n][^"\\\r\n]*)*)"\} *\}\n\n'
+        rb'"([^"\\\r\n]*+(?:\\[^\r\n][^"\\\r\n]*+)*+)"\} *\}\n\n'
     )
     return re.compile(form % (index, kind.encode(), name.encode()), re.MULTILINE)
 

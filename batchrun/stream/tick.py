@@ -19,6 +19,6 @@ def pace_of(age: float, left: float, *, has_listener: bool = False) -> Pace:
     held = min(MAX_HELD, most, max(MAX_TICK, age * HELD_PER_AGE))
     if has_listener:
         tick = min(MAX_TICK, most, age * TICK_PER_AGE)
-        return Pace(tick, tick)
+        return Pace(tick, 0.0)
     # It holds until the next wake-up: as long as it should be in the middle of that time.
     return Pace(min(MAX_TICK, most, (age + held / 2) * TICK_PER_AGE), held)

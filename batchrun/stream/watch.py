@@ -70,6 +70,11 @@ class Watch:
         self.clocks.progressed(now)
         return self.clocks.left_at_content(now)
 
+    def left(self) -> float:
+        """Seconds to the next deadline."""
+        when, _ = self.clocks.deadline()
+        return when - self._loop.time()
+
     @contextmanager
     def suspended(self) -> Iterator[None]:
         """No clock runs inside: we do not read, and the provider is not to blame for what does not come."""

@@ -35,12 +35,12 @@ LOOPS = [
 def played(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Played:
     """What came of each case that was selected, and which paths were asked for."""
     place = tmp_path_factory.mktemp("cases")
-    wanted = [item.callspec.params.get("id") for item in request.session.items if hasattr(item, "callspec")]
+    wanted = {item.callspec.params.get("id") for item in request.session.items if hasattr(item, "callspec")}
 
     async def play() -> Played:
         log = RequestsByPrompt()
         async with bench(place, log) as stage:
-            return await stage.play(CASES[id] for id in wanted if id in CASES), log.paths
+            return await stage.play(case for id, case in CASES.items() if id in wanted), log.paths
 
     with asyncio.Runner(loop_factory=request.param) as runner:
         return runner.run(play())
