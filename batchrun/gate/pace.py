@@ -32,6 +32,7 @@ WINDOW = 60.0  # seconds that are looked back on
 LONGEST_WINDOW = 600.0  # where little is allowed, for it takes long to admit enough
 ENOUGH = 20  # admitted requests that tell a rate; fewer only where there are no more
 FEW = 5  # that tell one where nothing else is known: it is the first guess, and the next refusal corrects it
+FASTER, SLOWER = 1.25, 0.8  # times the rate of the last truce is the next one's, after several and after a failed one
 STEADY = 0.97  # times what was admitted before is the same limit
 SPARE = 1.0  # seconds for which more was allowed than anybody wanted: then it is not the pace that limits
 BURST = 0.25  # seconds' worth that may be sent at once: timers are late, and lateness must not cost the rate
@@ -47,6 +48,7 @@ class Pace:
         self._known = 0.0  # what was admitted, requests a second, when it was last refused
         self._is_sure = False
         self._truce = Truce()
+        self._truce_rate: float | None = None  # None: no pace in a truce, until one has failed
         self._given_up = (1 / WINDOW, 0.0, False)  # rate, what was admitted, and whether that was sure, before a truce
         self._patience = PATIENCE
         self._credit = 0.0
@@ -100,6 +102,8 @@ class Pace:
         if self._owed > 0:
             self._catch_up = 1.0  # this one saves nothing up
         self._known, self._is_sure = admitted, is_sure
+        if is_sure and self._truce_rate is not None:
+            self._truce_rate = max(self._truce_rate, admitted)
         self.rate = max(self._known * CAUTION, 1 / WINDOW)
         self._refusals.append(now)
         # What one more refusal would cost: the longer the hold, the more rarely the limit is tried.
@@ -118,13 +122,18 @@ class Pace:
         self._given_up = (rate, self._known, self._is_sure)
         self._refusals.clear()
         self._sent.clear()
-        self.rate = None
+        if self._truce_rate is not None:
+            self._truce_rate *= FASTER if self._truce.is_long else 1.0
+            self._known = self._truce_rate
+            self._refusals.append(now)
+        self.rate = self._truce_rate
         return True
 
     def _end_truce(self, now: float, hold: float) -> None:
         """As before it."""
         self._truce.fail(now)
         self.rate, self._known, self._is_sure = self._given_up
+        self._truce_rate = max(self._known, SLOWER * (self._truce_rate or 0.0))
         self._refusals.append(now)
         self._credit, self._owed = min(1.0, hold * self.rate), 0.0
         self._moved_at = now + hold
@@ -198,6 +207,9 @@ class Pace:
         if seconds <= 0:
             return
         self._moved_at = now
+        if self._truce.is_on(now):
+            self._credit = min(max(1.0, self.rate * BURST), self._credit + self.rate * seconds)
+            return
         speed = self._speed(self.rate)
         credit, most = self._credit + speed * seconds, max(1.0, speed * BURST)
         self._credit = min(most, credit)

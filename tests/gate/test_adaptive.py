@@ -72,9 +72,29 @@ def test_after_the_start_nothing_grows_on_a_guess() -> None:
     """A loop that was pegged from the first moment on has not told yet what a slot costs it."""
     memory = settled(20.0, 10.0, 10)
     assert memory.loop is not None
-    unsure = memory._replace(loop=memory.loop._replace(is_sure=False))
+    unsure = memory._replace(loop=memory.loop._replace(busy=90.0, is_sure=False))
     assert adaptive(10, seen(10, loop=97.0), BOUNDS, unsure).limit == 10
     assert adaptive(10, seen(10, loop=60.0), BOUNDS, unsure).limit > 10
+
+
+def test_a_loop_that_is_far_from_pegged_needs_no_certainty() -> None:
+    """On a host that is always full nothing is ever sure, and a cut would be for good."""
+    memory = settled(100.0, 1.0, 10)
+    assert memory.loop is not None
+    unsure = memory._replace(loop=memory.loop._replace(busy=10.0, is_sure=False))
+    assert adaptive(10, seen(10, host=100.0, own=1.0, loop=10.0), BOUNDS, unsure).limit > 10
+
+
+def test_a_slot_that_is_always_taken_counts_though_its_items_change() -> None:
+    """In the moment between two items it is free, and a law that waits for a whole slot learns nothing for ever."""
+    memory = settled(20.0, 40.0, 1)
+    for _ in range(60):
+        one = seen(1, host=6.0, own=5.0, loop=4.0, in_flight=0.9995, in_flight_peak=1, ended=2.0)
+        decision = adaptive(1, one, BOUNDS, memory)
+        memory = decision.memory
+        if decision.limit > 1:
+            return
+    raise AssertionError(decision.reason)
 
 
 def test_beside_others_the_limit_goes_a_quarter_of_the_way() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batchrun.gate.truce import SHORTEST, STRAYS, STRAYS_UNSURE, TRIED, Truce
+from batchrun.gate.truce import FEW, SHORTEST, STRAYS, STRAYS_UNSURE, TRIED, Truce
 
 
 def tell(truce: Truce, sent: int, refused: int) -> None:
@@ -53,16 +53,34 @@ def test_it_goes_on_while_no_more_is_refused_than_before() -> None:
 def test_it_has_failed_where_more_is_refused_than_before() -> None:
     """But not before it was tried often enough."""
     truce = begun(share=0.1)
-    tell(truce, TRIED - 1, TRIED - 1)
+    tell(truce, TRIED - 1, TRIED // 2)
+    assert not truce.has_failed
+    tell(truce, 1, 0)
+    assert truce.has_failed
+
+
+def test_a_few_tell_enough_where_nearly_all_are_refused() -> None:
+    """There is nothing to wait for."""
+    truce = begun(share=0.1)
+    tell(truce, FEW - 1, FEW - 1)
     assert not truce.has_failed
     tell(truce, 1, 1)
+    assert truce.has_failed
+
+
+def test_what_was_long_ago_hides_no_limit_that_comes_later() -> None:
+    """A thousand that went well do not outweigh a hundred that did not."""
+    truce = begun(share=0.1)
+    tell(truce, 1000, 0)
+    tell(truce, 200, 0)
+    tell(truce, 0, 80)
     assert truce.has_failed
 
 
 def test_half_of_them_refused_is_too_much_whatever_was_before() -> None:
     """A provider that refuses most is not to be asked faster."""
     truce = begun(share=0.5)
-    tell(truce, 20, 11)
+    tell(truce, 2 * TRIED, TRIED + 1)
     assert truce.has_failed
 
 
