@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,6 +121,16 @@ class Attempts:
         item.attempts += 1
         meter = Meter(account)
         self._meters[meter] = lane.name
+
+        def of_bug(words: str) -> Ended:
+            return Ended(Failure(Cause.BUG, lane.provider.scrubbed(words)), meter.measure(0))
+
+        try:
+            return await guarded(self._make(item, lane, meter), item.job.id, of_bug)
+        finally:
+            del self._meters[meter]
+
+    async def _make(self, item: Item, lane: Lane, meter: Meter) -> Ended:
         try:
             if self._manner.sink is not None:
                 return await self._deliver(item, lane, meter, self._manner.sink)
@@ -128,12 +138,6 @@ class Attempts:
             return Ended(message, _measured(meter, message))
         except AttemptFailed as failed:
             return Ended(failed.failure, meter.measure(failed.failure.partial_tokens))
-        except Exception as exc:  # the one place where a bug of ours is kept from taking the whole night with it
-            log.exception("item %r: unexpected", item.job.id)
-            bug = Failure(Cause.BUG, lane.provider.scrubbed(f"{type(exc).__name__}: {exc}"))
-            return Ended(bug, meter.measure(0))
-        finally:
-            del self._meters[meter]
 
     async def _ask(self, item: Item, lane: Lane, meter: Meter, delivery: Delivery | None = None) -> Message:
         job = item.job
@@ -187,6 +191,15 @@ class Attempts:
         else:
             failure = Failure(Cause.SINK, CUT_OFF)
             self._hands.rescue(item.failed(failure, measure, self._now(), final=False, answer=message))
+
+
+async def guarded(making: Awaitable[Ended], id: str, of_bug: Callable[[str], Ended]) -> Ended:
+    """What is made; of an exception that nobody expected, what `of_bug` makes of its words, which are not scrubbed."""
+    try:
+        return await making
+    except Exception as exc:  # the one place where a bug of ours is kept from taking the whole night with it
+        log.exception("item %r: unexpected", id)
+        return of_bug(f"{type(exc).__name__}: {exc}")
 
 
 def _measured(meter: Meter, message: Message | None, held_up: float = 0.0) -> Measure:

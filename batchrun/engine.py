@@ -198,7 +198,7 @@ class Engine:
                 if self._draining.is_set():
                     return
                 kept = self._kept(job)
-                if kept is None:  # it can be read no more, and the next run asks it
+                if kept is None:  # its record is left as it is: what becomes of it is for the next run to say
                     self._stop.codes.add(ExitCode.STOPPED_EARLY)
                     at_once.release()
                     continue
@@ -206,6 +206,8 @@ class Engine:
                 task.add_done_callback(lambda _: at_once.release())
         except JobFileError as exc:
             self._stop.drain(str(exc), ExitCode.STOPPED_EARLY)
+        except JobFileUnreadable as exc:
+            self._stop.drain(str(exc), exc.exit_code)
 
     async def _redeliver(self, item: Item) -> None:
         ended = await self._redelivery.make(item)
@@ -322,7 +324,11 @@ class Engine:
 
     def _kept(self, job: Job) -> Kept | None:
         fields = self._store.kept(job.id, job.request)
-        return None if fields is None else kept_in(fields)
+        try:
+            return None if fields is None else kept_in(fields)
+        except (KeyError, TypeError):  # a whole line, but not of ours: failed for it, the answer would be kept no more
+            log.exception("item %r: its result line has no answer that can be delivered; it stays pending", job.id)
+            return None
 
     async def _commit(self, outcome: Outcome) -> None:
         await self._store.commit(outcome)

@@ -11,9 +11,10 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
-from batchrun.attempts import Ended, Manner
+from batchrun.attempts import Ended, Manner, guarded
 from batchrun.failure import Cause, Failure
 from batchrun.item import Item, Kept
+from batchrun.masking import scrubbed
 from batchrun.outcome import Outcome
 from batchrun.sinks.delivery import Delivery
 from batchrun.sinks.sink import Sink, answered, coming
@@ -43,9 +44,14 @@ class Redelivery:
         assert kept is not None
         if self._sink is None:
             return Ended(kept.message, kept.measure)
+
+        def of_bug(words: str) -> Ended:
+            # With the answer, which is paid: a bug that was mended by the next run costs nothing.
+            return Ended(Failure(Cause.BUG, scrubbed(words, None)), kept.measure, kept.message)
+
         self.under_way += 1
         try:
-            return await self._deliver(item, kept, self._sink)
+            return await guarded(self._deliver(item, kept, self._sink), item.job.id, of_bug)
         finally:
             self.under_way -= 1
 

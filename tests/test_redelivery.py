@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from batchrun.attempts import Ended, Manner
-from batchrun.errors import ExitCode
+from batchrun.errors import ExitCode, JobFileUnreadable, weightiest
 from batchrun.failure import Cause, Failure
 from batchrun.item import Item, kept_in
 from batchrun.jobs.job import Job
+from batchrun.jobs.reader import JobFile
 from batchrun.journal.record import decode_line, encode_result
 from batchrun.outcome import Measure, Outcome, Status
 from batchrun.redelivery import Redelivery
@@ -109,6 +111,55 @@ def test_what_is_cut_off_on_its_way_stays_kept_as_it_was(tmp_path: Path) -> None
         return await stage.run()
 
     assert run_virtual(run()) == {}
+
+
+class KeptOnADiskThatFails(JobFile):
+    """Gives one more of the jobs whose answers are kept than are delivered at once, and then no more."""
+
+    def kept_jobs(self) -> Iterator[Job]:
+        yield from islice(super().kept_jobs(), 33)
+        raise JobFileUnreadable("jobs.jsonl: cannot be read at line 44 (Input/output error); check the disk")
+
+
+def test_a_job_file_that_cannot_be_read_for_the_kept_ones_drains_the_run(tmp_path: Path) -> None:
+    """Exit 66: what is in flight is paid for and ends; what was not read stays kept."""
+    sink = SinkThatRemembers(wants_deltas=False, seconds_a_call=1)
+    stage = stage_with_kept(tmp_path, lambda prompt, seen: [5.0], sink, 50, kept=40)
+    stage.jobs = KeptOnADiskThatFails(**{field.name: getattr(stage.jobs, field.name) for field in fields(stage.jobs)})
+    outcomes = run_virtual(stage.run())
+    assert 0 < len(stage.provider.asked) <= 10
+    assert set(outcomes) == {f"i{n}" for n in range(10, 43)} | {f"i{prompt[1:]}" for prompt in stage.provider.asked}
+    assert {outcome.status for outcome in outcomes.values()} == {Status.DONE}
+    assert weightiest(stage.stop.codes | {ExitCode.STOPPED_EARLY}) is ExitCode.NO_INPUT
+    assert stage.stop.reason is not None
+    assert stage.stop.reason.startswith("jobs.jsonl: cannot be read")
+
+
+def test_a_bug_of_ours_on_the_way_keeps_the_answer_and_ends_no_run(tmp_path: Path) -> None:
+    """However many there are: it would end every later run as well, for the answer stays kept."""
+    sink = SinkThatRemembers(wants_deltas=False)
+    stage = stage_with_kept(tmp_path, nobody, sink, 8, kept=8)
+    for n in range(6):
+        stage.store.lines[f"i{n}"]["stop_reason"] = ["no text, which nothing of ours expects"]
+    outcomes = run_virtual(stage.run())
+    assert [item.id for item in sink.delivered] == ["i6", "i7"]
+    kept = [outcome for outcome in outcomes.values() if outcome.is_kept]
+    assert {outcome.id: outcome.text for outcome in kept} == {f"i{n}": f"answer to p{n}" for n in range(6)}
+    assert {(outcome.error or {})["cause"] for outcome in kept} == {Cause.BUG}
+    assert all(outcome.paid_before and not outcome.final for outcome in kept)
+    assert stage.stop.reason is None
+
+
+@pytest.mark.parametrize(("name", "odd"), [("text", {}), ("flags", {"flags": None})])
+def test_a_line_without_an_answer_in_it_is_left_as_it_is(tmp_path: Path, name: str, odd: dict[str, Any]) -> None:
+    """No failure is written over what was paid; the others are delivered, and the run says that something is left."""
+    sink = SinkThatRemembers(wants_deltas=False)
+    stage = stage_with_kept(tmp_path, nobody, sink, 3, kept=3)
+    stage.store.lines["i1"].pop(name, None)
+    stage.store.lines["i1"] |= odd
+    outcomes = run_virtual(stage.run())
+    assert set(outcomes) == {"i0", "i2"} == {item.id for item in sink.delivered}
+    assert (stage.stop.reason, stage.stop.codes) == (None, {ExitCode.STOPPED_EARLY})
 
 
 # -- one of them -------------------------------------------------------------------------------------------------------
