@@ -32,7 +32,8 @@ WINDOW = 60.0  # seconds that are looked back on
 LONGEST_WINDOW = 600.0  # where little is allowed, for it takes long to admit enough
 ENOUGH = 20  # admitted requests that tell a rate; fewer only where there are no more
 FEW = 5  # that tell one where nothing else is known: it is the first guess, and the next refusal corrects it
-FASTER, SLOWER = 1.25, 0.8  # times the rate of the last truce is the next one's, after several and after a failed one
+FASTER = 1.5  # times the rate of the last truce is the next one's, where nothing is sure
+SLOWER = 0.8  # the same after one that has failed
 STEADY = 0.97  # times what was admitted before is the same limit
 SPARE = 1.0  # seconds for which more was allowed than anybody wanted: then it is not the pace that limits
 BURST = 0.25  # seconds' worth that may be sent at once: timers are late, and lateness must not cost the rate
@@ -123,7 +124,7 @@ class Pace:
         self._refusals.clear()
         self._sent.clear()
         if self._truce_rate is not None:
-            self._truce_rate *= FASTER if self._truce.is_long else 1.0
+            self._truce_rate *= 1.0 if self._is_sure else FASTER
             self._known = self._truce_rate
             self._refusals.append(now)
         self.rate = self._truce_rate

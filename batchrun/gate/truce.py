@@ -46,11 +46,6 @@ class Truce:
     def is_on(self, now: float) -> bool:
         return now < self._until
 
-    @property
-    def is_long(self) -> bool:
-        """Whether it is the last of several, none of which has failed."""
-        return self._length > 4 * SHORTEST
-
     def is_needless(self, now: float) -> bool:
         """Whether it is plain that refusals are a matter of the rate: one has failed, or nearly all are refused."""
         return now < self._not_before or self._is_worse_than(WORST)

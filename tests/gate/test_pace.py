@@ -66,6 +66,19 @@ def test_a_provider_that_refuses_every_third_for_no_reason_is_asked_on(slots: in
     assert came[Pace] >= 0.75 * came[PaceThatNeverLearns]
 
 
+@pytest.mark.parametrize(
+    ("allowance", "most"), [(Allowance(600, 60, strays=0.02), 600), (Allowance(1e9, 1e9, strays=0.3), 470)]
+)
+def test_random_refusals_wear_no_pace_down_in_the_course_of_a_night(allowance: Allowance, most: int) -> None:
+    """Beside a limit and without one: in the second hour it is asked as fast as in the best of times, or nearly so."""
+    second_hours = []
+    for seed in range(1, 4):
+        client = Client(allowance, Pace(), 16, 1.0 if most == 600 else 2.0, seed)
+        hour = client.run(3600.0).answered
+        second_hours.append((client.run(7200.0).answered - hour) / 60)
+    assert sum(second_hours) >= 3 * 0.75 * most
+
+
 def stray_night(refusing: Allowance, pace: Pace, slots: int, seed: int) -> int:
     return Client(refusing, pace, slots, 2.4, seed).run(TEN_MINUTES).answered
 
