@@ -158,6 +158,44 @@ async def test_the_end_is_seen_however_it_is_cut(cut: int) -> None:
             assert await response.aread() == b"data: 1\n\ndata: 2\n\n"
 
 
+@pytest.mark.parametrize("end", [b"0\r\nX-Trailer: 1\r\n\r\n", b"0;a=b\r\n\r\n"], ids=["trailer", "extension"])
+async def test_an_end_with_something_to_say_is_seen_too(end: bytes) -> None:
+    """What stands behind the last chunk, or beside it, makes no answer late."""
+
+    async def script(wire: Wire, request: Received) -> None:
+        await wire.send(stream_head() + chunk(b"data: 1\n\n"))
+        await wire.send(chunk(b"data: 2\n\n") + end)
+
+    async with ScriptedServer(script) as server, client() as ours, ours.stream("GET", server.url) as response:
+        body = body_of(response)
+        assert body is not None
+        body.pace(Pace(GRID, 60.0))
+        async with asyncio.timeout(5):
+            assert await response.aread() == b"data: 1\n\ndata: 2\n\n"
+
+
+async def test_lines_that_end_as_a_body_does_end_none() -> None:
+    """Events whose lines end in CRLF: the chunk that holds one is handed on in time, and not at once."""
+
+    async def script(wire: Wire, request: Received) -> None:
+        await wire.send(stream_head())
+        for number in range(8):
+            await wire.send(chunk(b"data: %d\r\n\r\n" % number))
+            await asyncio.sleep(2 * GRID)
+        await wire.send(LAST_CHUNK)
+
+    async with ScriptedServer(script) as server, client() as ours, ours.stream("GET", server.url) as response:
+        body = body_of(response)
+        assert body is not None
+        body.pace(Pace(GRID, 60.0))
+        pieces = []
+        async with asyncio.timeout(5):
+            while piece := await body.read():
+                pieces.append(piece)
+        assert b"".join(pieces).count(b"data") == 8
+        assert len(pieces) <= 2
+
+
 async def test_a_paced_body_with_a_length_is_read_to_its_end() -> None:
     """Where no chunk says that it is the last one, the parser is asked at each look."""
 

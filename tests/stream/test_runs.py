@@ -153,6 +153,16 @@ def test_plain_pieces_are_read_out_of_the_bytes(padding: str) -> None:
     assert fold.content_characters == len("".join(texts))
 
 
+@pytest.mark.parametrize("kept", [1, 20, 60])
+def test_what_a_read_has_torn_keeps_nothing_else_back(kept: int) -> None:
+    """The pieces before it are read out of the bytes; it is left for the decoder."""
+    fold = MessageFold()
+    fold.feed(b'{"type":"message_start","message":{"id":"msg_1"}}')
+    fold.feed(b'{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}')
+    run = b"".join(delta(text, "") for text in "abc")
+    assert fold.feed_plain(run + delta("torn", "")[:kept]) == (["a", "b", "c"], len(run))
+
+
 def delta(text: str, padding: str) -> bytes:
     data = orjson.dumps({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}})
     return b"event: content_block_delta\ndata: " + data[:-1] + padding.encode() + b"}\n\n"
