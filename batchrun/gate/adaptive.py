@@ -128,8 +128,10 @@ def _hindrance(
     if memory.courtesy.is_waiting or is_busy:
         return LimitedBy.CPU
     is_shown = min(memory.shown_before, memory.shown) >= SHOWN * limit
-    loop = memory.loop
-    is_known = memory.is_ramping or loop is None or loop.is_sure or not loop.cost or loop.busy < TELLING
+    host, loop = memory.host, memory.loop
+    # Who costs the machine next to nothing need not be sure: on a host that is always full nothing ever is.
+    is_light = host is not None and host.own <= FLOOR and loop is not None and loop.busy < TELLING
+    is_known = memory.is_ramping or loop is None or loop.is_sure or not loop.cost or is_light
     return None if is_shown and is_known and seen.samples >= MIN_SAMPLES else LimitedBy.RAMP
 
 

@@ -77,7 +77,7 @@ def test_after_the_start_nothing_grows_on_a_guess() -> None:
     assert adaptive(10, seen(10, loop=60.0), BOUNDS, unsure).limit > 10
 
 
-def test_a_loop_that_is_far_from_pegged_needs_no_certainty() -> None:
+def test_who_costs_next_to_nothing_needs_no_certainty() -> None:
     """On a host that is always full nothing is ever sure, and a cut would be for good."""
     memory = settled(100.0, 1.0, 10)
     assert memory.loop is not None
