@@ -7,6 +7,8 @@ asyncio's own, which others have, is the long way.
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import pickle
 from collections import Counter
 from pathlib import Path
 
@@ -33,7 +35,8 @@ LOOPS = [
 
 @pytest.fixture(scope="module", params=LOOPS)
 def played(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Played:
-    """What came of each case that was selected, and which paths were asked for."""
+    """What came of each case that was selected, and which paths were asked for. Where several processes share the
+    tests, the first one plays for all."""
     place = tmp_path_factory.mktemp("cases")
     wanted = {item.callspec.params.get("id") for item in request.session.items if hasattr(item, "callspec")}
 
@@ -42,8 +45,19 @@ def played(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
         async with bench(place, log) as stage:
             return await stage.play(case for id, case in CASES.items() if id in wanted), log.paths
 
-    with asyncio.Runner(loop_factory=request.param) as runner:
-        return runner.run(play())
+    def play_now() -> Played:
+        with asyncio.Runner(loop_factory=request.param) as runner:
+            return runner.run(play())
+
+    if not hasattr(request.config, "workerinput"):
+        return play_now()
+    shared = tmp_path_factory.getbasetemp().parent / f"played by {request.param.__module__}"
+    with shared.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.exists():
+            shared.write_bytes(pickle.dumps(play_now()))
+        told: Played = pickle.loads(shared.read_bytes())
+        return told
 
 
 def test_the_matrix_is_wide_enough() -> None:
