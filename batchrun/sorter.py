@@ -105,7 +105,11 @@ class Sorter:
             return False
         if EVERYTHING in retry or entry.status in retry:
             return True
-        return bool(self._causes) and entry.status is Status.FAILED and self._cause_at(id, entry.result) in self._causes
+        if not self._causes or entry.status is not Status.FAILED:
+            return False
+        # An answer that is kept waits for the sinks, whatever kept it from them.
+        is_for_sinks = Cause.SINK in self._causes and self._is_kept_at(id, entry.result)
+        return is_for_sinks or self._cause_at(id, entry.result) in self._causes
 
 
 def stopped_retry(runs: Sequence[Run], retry: frozenset[str]) -> Sequence[Run]:

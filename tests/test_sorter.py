@@ -156,4 +156,6 @@ def test_what_is_left_alone_though_it_may_pass_is_counted_with_the_answers_that_
     assert sorter.given_up == GivenUp(2, 1)
     retrying = Sorter(found, Wishes(retry=frozenset({"failed"}), retry_before=10_000))
     assert retrying.is_pending("kept", "r")
+    to_sinks = Sorter(found, Wishes(retry=frozenset({"sink"}), retry_before=9999), is_kept_at=lambda id, place: True)
+    assert to_sinks.is_pending("kept", "r"), "whatever kept it from them"
     assert retrying.given_up == GivenUp()
