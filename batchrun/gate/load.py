@@ -44,9 +44,6 @@ class Load:
 UNKNOWN = Load(0.0, None, 0.0, 0.0, None, None, 0)
 
 
-UNKNOWN = Load(0.0, None, 0.0, 0.0, None, None, 0)
-
-
 class LoadSampler:
     """Call `sample()` once a period on the event loop's thread, the first time one period after it was made (psutil's
     first reading is 0). `root` is where /proc and /sys are looked for."""
