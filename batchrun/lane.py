@@ -13,7 +13,7 @@ from typing import Any
 
 from batchrun.failure import Cause, Failure
 from batchrun.gate.adaptive import adaptive
-from batchrun.gate.law import Decision, GateBounds, Law, LimitedBy
+from batchrun.gate.law import USED, Decision, GateBounds, Law, LimitedBy
 from batchrun.gate.laws import LAWS
 from batchrun.gate.load import Load
 from batchrun.gate.slots import Gate
@@ -34,7 +34,6 @@ UNTUNED = Tuning()
 DEFAULT_CLOCKS = ClockLimits()
 CUT_PERIOD = 2.0  # seconds: what is refused within them is one event, and cuts the slots once
 OVERLOAD_CUT = 0.7  # of the slots in use stay
-USED = 0.8  # of the slots are in flight: then it may be their number that is too much
 
 
 @dataclass(frozen=True, slots=True)

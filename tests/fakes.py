@@ -6,7 +6,7 @@ They wait on the loop's clock only, so that a night passes in no time in `run_vi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from batchrun.attempts import Manner
+from batchrun.attempts import Ended, Manner
 from batchrun.engine import Engine
 from batchrun.failure import AttemptFailed, Cause, Failure
 from batchrun.gate.law import GateBounds
@@ -280,3 +280,24 @@ def _end(stop_reason: str, output_tokens: int) -> bytes:
 
 def _sse(event: dict[str, Any]) -> bytes:
     return b"event: %s\ndata: %s\n\n" % (event["type"].encode(), orjson.dumps(event))
+
+
+class Deliveries:
+    """The deliveries of an item as an engine starts them, beside the item itself."""
+
+    def __init__(self, tasks: asyncio.TaskGroup) -> None:
+        self._tasks = tasks
+        self._started: list[asyncio.Task[None]] = []
+
+    def start(self, run: Coroutine[Any, Any, None]) -> None:
+        self._started.append(self._tasks.create_task(run))
+
+    def cut_off_after(self, seconds: float, making: Coroutine[Any, Any, Ended]) -> asyncio.Task[Ended]:
+        """As a drain that runs out does it: the item and its deliveries, both."""
+        task = self._tasks.create_task(making)
+        asyncio.get_running_loop().call_later(seconds, self._cut, task)
+        return task
+
+    def _cut(self, task: asyncio.Task[Ended]) -> None:
+        for each in (task, *self._started):
+            each.cancel()

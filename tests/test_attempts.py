@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -21,7 +21,7 @@ from batchrun.sinks.sink import Sink, SinkItem
 from batchrun.stream.message import Message
 from batchrun.stream.meter import Account
 from batchrun.stream.stop_rule import parse_stop_when
-from tests.fakes import ScriptedProvider, Step, failing
+from tests.fakes import Deliveries, ScriptedProvider, Step, failing
 from tests.sinks.fakes import SinkThatFails, SinkThatRemembers
 from tests.virtual_time import START, in_virtual_time, settle
 
@@ -41,10 +41,9 @@ class Room:
     def __init__(self, tasks: asyncio.TaskGroup, manner: Manner, *scripts: Sequence[Step]) -> None:
         self.rescued: list[Outcome] = []
         self.wasted = 0
-        self._deliveries: list[asyncio.Task[None]] = []
+        self._deliveries = Deliveries(tasks)
         self.provider = ScriptedProvider(lambda prompt, seen: scripts[min(seen, len(scripts) - 1)])
-        self.attempts = Attempts(manner, Hands(self._start, self.rescued.append, self._waste, self._pay))
-        self._tasks = tasks
+        self.attempts = Attempts(manner, Hands(self._deliveries.start, self.rescued.append, self._waste, self._pay))
         self._lane = Lane.open("claude", self.provider, GateTerms(GateBounds()), asyncio.get_running_loop().time)
 
     def item(self, job: Job = JOB) -> Item:
@@ -54,18 +53,7 @@ class Room:
         return await self.attempts.make(item or self.item(), self._lane, Account())
 
     def cut_off_after(self, seconds: float, item: Item | None = None) -> asyncio.Task[Ended]:
-        """As a drain that runs out does it: the attempt and its delivery, both."""
-        task = self._tasks.create_task(self.make(item))
-        asyncio.get_running_loop().call_later(seconds, self._cut, task)
-        return task
-
-    def _cut(self, task: asyncio.Task[Ended]) -> None:
-        task.cancel()
-        for delivery in self._deliveries:
-            delivery.cancel()
-
-    def _start(self, run: Coroutine[Any, Any, None]) -> None:
-        self._deliveries.append(self._tasks.create_task(run))
+        return self._deliveries.cut_off_after(seconds, self.make(item))
 
     def _waste(self, job: Job, tokens: int) -> None:
         self.wasted += tokens

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import fields, replace
 from itertools import islice
@@ -23,7 +23,7 @@ from batchrun.outcome import Measure, Outcome, Status
 from batchrun.redelivery import Redelivery
 from batchrun.sinks.sink import Sink, SinkItem
 from batchrun.stream.message import Message
-from tests.fakes import Script, Stage, failing
+from tests.fakes import Deliveries, Script, Stage, failing
 from tests.sinks.fakes import SinkThatFails, SinkThatRemembers
 from tests.virtual_time import START, in_virtual_time, run_virtual
 
@@ -171,26 +171,14 @@ class Way:
     def __init__(self, tasks: asyncio.TaskGroup, sink: Sink | None) -> None:
         self.rescued: list[Outcome] = []
         self.item = Item(JOB, asyncio.get_running_loop().time(), kept_in(decode_line(encode_result(_unheard()))))
-        self._tasks = tasks
-        self._deliveries: list[asyncio.Task[None]] = []
-        self._redelivery = Redelivery(Manner(sink=sink), self._start, self.rescued.append)
+        self._deliveries = Deliveries(tasks)
+        self._redelivery = Redelivery(Manner(sink=sink), self._deliveries.start, self.rescued.append)
 
     async def make(self) -> Ended:
         return await self._redelivery.make(self.item)
 
     def cut_off_after(self, seconds: float) -> asyncio.Task[Ended]:
-        """As a drain that runs out does it: the item and its delivery, both."""
-        task = self._tasks.create_task(self.make())
-        asyncio.get_running_loop().call_later(seconds, self._cut, task)
-        return task
-
-    def _cut(self, task: asyncio.Task[Ended]) -> None:
-        task.cancel()
-        for delivery in self._deliveries:
-            delivery.cancel()
-
-    def _start(self, run: Coroutine[Any, Any, None]) -> None:
-        self._deliveries.append(self._tasks.create_task(run))
+        return self._deliveries.cut_off_after(seconds, self.make())
 
 
 def _unheard() -> Outcome:

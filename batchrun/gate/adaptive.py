@@ -9,13 +9,12 @@ from __future__ import annotations
 from batchrun.gate import courtesy
 from batchrun.gate.ceiling import lowest
 from batchrun.gate.cpu import CUT, FLOOR, NEWS, TELLING, Gauge, Mix, Use, dearer, follow, is_full, stream_cost
-from batchrun.gate.law import MIN_SAMPLES, Decision, GateBounds, LimitedBy, Observation
+from batchrun.gate.law import MIN_SAMPLES, USED, Decision, GateBounds, LimitedBy, Observation
 from batchrun.gate.memory import START, Memory
 from batchrun.gate.reason import REASONS, Facts
 from batchrun.plural import counted
 
 IDLE = 0.001  # slots, or of what the run has in flight: it is nothing
-USED = 0.8  # of the slots must be in flight, or the limit is not what limits
 SHOWN = 0.75  # of the slots must have shown what they cost since the limit was changed, for it to grow ...
 TYPICAL = 0.9  # ... and so many, for what they cost to be believed
 MUCH = 1.1  # times an equal part

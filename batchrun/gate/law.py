@@ -14,6 +14,7 @@ from typing import NamedTuple
 from batchrun.gate.memory import START, Memory
 
 EWMA_ALPHA = 0.3  # the articles'
+USED = 0.8  # of the slots must be in flight, or the limit is not what limits
 MIN_SAMPLES = 3  # psutil's first reading is 0; nothing grows before three real ones
 
 

@@ -6,7 +6,7 @@ between two of them is what the provider allows, so the pace drops a little belo
 gently, but more boldly the longer nothing is refused. Until the first refusal, and without headers, there is no pace.
 
 Not every 429 is a matter of our rate: some providers give them out when they are full. What tells them apart is tried
-out, see `truce`; meanwhile there is no pace.
+out, see `truce`; meanwhile refusals teach nothing.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A provider that is full refuses at random, and to ask it more slowly would not help. Such refusals come though the pace
 is below what was admitted before. Where that happens again and again there is no pace for a while, a truce; and if then
-more is refused than before, it was the rate after all.
+more is refused than before, it was the rate after all, and the next truce is at the rate that had been admitted.
 """
 
 from __future__ import annotations

@@ -99,7 +99,7 @@ class Reply(Protocol):
         """
 
     def pace(self, pace: Pace) -> None:
-        """From now on the chunks come at that pace; meanwhile the bytes wait in the kernel."""
+        """From now on the chunks come at that pace; between two looks the bytes wait in the kernel."""
 
 
 # Takes limits, and when the request was sent whose answer told them, by the event loop's clock.

@@ -1,7 +1,7 @@
 """The wire below the SDK's client: which connection a request goes over, kept ones, proxies, and reads that wait.
 
 Pull, don't be pushed: while the reader waits, events gather in the kernel's buffer, TCP itself is the back-pressure,
-and one wake-up takes them all. Nothing here knows what the bytes mean.
+and one look takes them all. Nothing here knows what the bytes mean.
 """
 
 from __future__ import annotations

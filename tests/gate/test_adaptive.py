@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchrun.gate.adaptive import SHOWN, USED, adaptive
+from batchrun.gate.adaptive import SHOWN, adaptive
 from batchrun.gate.cpu import AIM, CUT, FLOOR, Gauge
-from batchrun.gate.law import MIN_SAMPLES, Decision, GateBounds, LimitedBy, Observation, Signals
+from batchrun.gate.law import MIN_SAMPLES, USED, Decision, GateBounds, LimitedBy, Observation, Signals
 from batchrun.gate.memory import START, Memory
 from tests.gate.sightings import BOUNDS, seen, settled
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import httpx2
 
+from batchrun.providers.pacer import GRID
 from batchrun.providers.provider import Pace
 from batchrun.providers.transport import PacedTransport, body_of
 from tests.providers.scripted_server import LAST_CHUNK, Received, Script, Wire, chunk, stream_head
@@ -23,11 +24,15 @@ async def client() -> AsyncIterator[httpx2.AsyncClient]:
         yield ours
 
 
-async def read_paced(response: httpx2.Response) -> tuple[bytes, int]:
-    """The body read at a tick, and how often the reader was woken up: pieces that come together are one waking."""
+AT_EACH_LOOK = Pace(TICK, TICK)
+RARELY = Pace(GRID, 60.0)  # looked at often, and handed on only at its end
+
+
+async def read_paced(response: httpx2.Response, pace: Pace = AT_EACH_LOOK) -> tuple[bytes, int]:
+    """The body read at a pace, and how often the reader was woken up: pieces that come together are one waking."""
     paced = body_of(response)
     assert paced is not None
-    paced.pace(Pace(TICK, TICK))
+    paced.pace(pace)
     loop = asyncio.get_running_loop()
     body, wakings, last = b"", 0, 0.0
     async for piece in response.aiter_raw():
